@@ -1,0 +1,12 @@
+module conclave
+
+go 1.26.0
+
+require (
+	github.com/go-zookeeper/zk v1.0.4
+	github.com/hashicorp/yamux v0.1.2
+	github.com/vmihailenco/msgpack/v5 v5.4.1
+	golang.org/x/sys v0.49.0
+)
+
+require github.com/vmihailenco/tagparser/v2 v2.0.0 // indirect
