@@ -1,0 +1,341 @@
+package actor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"sync/atomic"
+	"time"
+)
+
+// openCall is a call that a process has not answered yet. It stands in the
+// list of the process it was made to, so that its caller is told if that ends.
+type openCall struct {
+	from  PID
+	ref   uint64
+	owner *Process
+
+	state      atomic.Uint32 // one of:
+	prev, next *openCall     // guarded by owner.mu
+}
+
+const (
+	callOpen      = iota
+	callAnswered  // or its caller was told that it will not be
+	callForgotten // its caller waits no longer
+)
+
+// Caller can make calls: a *Process, a node, or one of these with a bound.
+type Caller interface {
+	// Request sends body as a call and waits for the reply. Use [Call].
+	Request(to PID, body any) (Message, error)
+}
+
+// Call sends body to a process and waits for its Reply, which must be an R. It
+// ends, with an error that says which, when the process is not there or ends
+// without an answer (wraps [NoProcess] and its exit reason), when the link to
+// its node breaks ([LinkLost]), when the caller must stop, or when a bound set
+// by Within has passed ([ErrTimeout]). After LinkLost and ErrTimeout the call
+// may still have been carried out. Other mail waits meanwhile.
+func Call[R any](c Caller, to PID, body any) (R, error) {
+	var zero R
+	m, err := c.Request(to, body)
+	if err != nil {
+		return zero, err
+	}
+	v, err, claimed := as[R](m)
+	switch {
+	case err == nil:
+		return v, nil
+	case claimed:
+		return zero, err
+	default:
+		return zero, fmt.Errorf("%w: a %s, not a %s", ErrUnexpectedReply, m.Type(), reflect.TypeFor[R]())
+	}
+}
+
+// EndedError is what a call returns when the process ended before it answered.
+type EndedError struct {
+	PID    PID
+	Reason error
+}
+
+func (e *EndedError) Error() string {
+	if e.Reason == nil || errors.Is(e.Reason, NoProcess) {
+		return fmt.Sprintf("%s: %v", e.PID, NoProcess)
+	}
+	return fmt.Sprintf("%s ended before it replied: %v", e.PID, e.Reason)
+}
+
+// Unwrap gives NoProcess and the exit reason.
+func (e *EndedError) Unwrap() []error { return []error{NoProcess, e.Reason} }
+
+// Within is p as a Caller whose calls end after d with ErrTimeout.
+func (p *Process) Within(d time.Duration) Caller { return bounded{p, d} }
+
+type bounded struct {
+	p *Process
+	d time.Duration
+}
+
+func (b bounded) Request(to PID, body any) (Message, error) {
+	// The bound is for the sending too, which may wait under back-pressure.
+	ctx, cancel := context.WithTimeoutCause(b.p, b.d, ErrTimeout)
+	defer cancel()
+	return b.p.request(ctx, to, body, ctx.Done())
+}
+
+// Request makes p a Caller.
+func (p *Process) Request(to PID, body any) (Message, error) { return p.request(p, to, body, nil) }
+
+func (p *Process) request(ctx context.Context, to PID, body any, timeout <-chan struct{}) (Message, error) {
+	if err := p.CheckTerm(); err != nil {
+		return Message{}, err
+	}
+	if p.stopping.Load() {
+		return Message{}, p.cause()
+	}
+	p.lastRef++
+	ref := p.lastRef
+	b := &p.box
+	b.mu.Lock()
+	b.replyRef, b.replyNode = ref, to.node
+	b.mu.Unlock()
+
+	e := Envelope{Kind: KindCall, From: p.pid, To: to, Term: p.Term(), Ref: ref, Body: body}
+	call, err := p.sys.sendCall(ctx, p, e)
+	sent, inTime := err == nil, true
+	if sent {
+		inTime = p.sleep(waitingReply, nil, timeout)
+	}
+	b.mu.Lock()
+	m, replyErr, replied := b.reply, b.replyErr, b.replied
+	b.reply, b.replyErr, b.replied, b.replyRef = Message{}, nil, false, 0
+	b.mu.Unlock()
+	if replied {
+		return m, replyErr
+	}
+	switch {
+	case !sent:
+		return Message{}, err
+	case p.stopping.Load():
+		err = p.cause()
+	case !inTime:
+		err = fmt.Errorf("call to %s: %w", to, ErrTimeout)
+	}
+	p.sys.cancelCall(e, call)
+	return Message{}, err
+}
+
+// sendCall sends a call of sender (nil: of the node). What it returns besides
+// the error is the call, if it is to a process of this node.
+func (s *System) sendCall(ctx context.Context, sender *Process, e Envelope) (*openCall, error) {
+	if e.To.node != s.self.node {
+		if e.To.IsZero() {
+			return nil, fmt.Errorf("call to nobody: %w", NoProcess)
+		}
+		if sender != nil {
+			sender.tie(e.To.node)
+		}
+		return nil, s.route(ctx, e)
+	}
+	if sender != nil && e.To == sender.pid {
+		return nil, fmt.Errorf("%s calls itself and would wait for ever", e.To)
+	}
+	if !s.admit(e) {
+		s.DeadLetter(e.dead(DeadStaleTerm))
+		return nil, ErrTermOver
+	}
+	target := s.target(e)
+	if target == nil {
+		return nil, &EndedError{PID: e.To, Reason: NoProcess}
+	}
+	call := target.open(e.From, e.Ref)
+	if call == nil {
+		s.DeadLetter(e.dead(DeadNoProcess))
+		return nil, &EndedError{PID: e.To, Reason: NoProcess}
+	}
+	m := Message{From: e.From, Term: e.Term, body: e.Body, call: call}
+	for {
+		switch target.push(m, false) {
+		case pushFull:
+			if target.box.policy == Refuse {
+				call.close(callAnswered)
+				s.DeadLetter(e.dead(DeadMailboxFull))
+				return nil, fmt.Errorf("%w: %s", ErrMailboxFull, e.To)
+			}
+			if room := target.room(); room != nil {
+				select {
+				case <-room:
+				case <-ctx.Done():
+					call.close(callAnswered)
+					return nil, fmt.Errorf("waiting for room in the mailbox of %s: %w", e.To, context.Cause(ctx))
+				}
+			}
+		case pushClosed:
+			// Its caller is told by the process's end, which closes open calls.
+			s.DeadLetter(e.dead(DeadNoProcess))
+			return call, nil
+		default:
+			return call, nil
+		}
+	}
+}
+
+// cancelCall tells the other side that nobody waits for that reply any more.
+func (s *System) cancelCall(e Envelope, call *openCall) {
+	if call != nil {
+		call.close(callForgotten)
+		return
+	}
+	e.Kind, e.Body = KindCancel, nil
+	_ = s.route(expired, e) // best effort: the reply would come late
+}
+
+// expired is the context of what must not wait.
+var expired = func() context.Context {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	return ctx
+}()
+
+// open notes a call to p; nil when p has ended.
+func (p *Process) open(from PID, ref uint64) *openCall {
+	c := &openCall{from: from, ref: ref, owner: p}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.ended {
+		return nil
+	}
+	if c.next = p.calls; c.next != nil {
+		c.next.prev = c
+	}
+	p.calls = c
+	if from.node != p.pid.node {
+		p.tieLocked(from.node)
+	}
+	return c
+}
+
+// close takes the call off its owner's list. It says whether the call was still
+// open, so that exactly one answer is given.
+func (c *openCall) close(state uint32) bool {
+	if !c.state.CompareAndSwap(callOpen, state) {
+		return false
+	}
+	c.owner.mu.Lock()
+	defer c.owner.mu.Unlock()
+	switch {
+	case c.prev != nil:
+		c.prev.next = c.next
+	case c.owner.calls == c:
+		c.owner.calls = c.next
+	}
+	if c.next != nil {
+		c.next.prev = c.prev
+	}
+	c.prev, c.next = nil, nil
+	return true
+}
+
+// forget drops a call whose caller waits no longer.
+func (p *Process) forget(from PID, ref uint64) {
+	p.mu.Lock()
+	c := p.calls
+	for c != nil && (c.from != from || c.ref != ref) {
+		c = c.next
+	}
+	p.mu.Unlock()
+	if c != nil {
+		c.close(callForgotten)
+	}
+}
+
+// Reply answers a call. Any process of this node may answer, once: the one
+// called can pass the message to one it spawns, but if the one called ends
+// first, its caller has been told so. A body that is an error fails the call:
+// its caller's Call returns it. ErrNoReplyWanted: m is no call, or was answered.
+// An answer to a caller that waits no longer is a dead letter, and no error. An
+// answer that cannot be encoded for another node is an error, and the call stays
+// open for another answer.
+func (p *Process) Reply(m Message, body any) error {
+	if m.call == nil {
+		return ErrNoReplyWanted
+	}
+	if err := p.CheckTerm(); err != nil {
+		return err
+	}
+	e := Envelope{Kind: KindReply, From: p.pid, To: m.call.from, Term: p.Term(), Ref: m.call.ref, Body: body}
+	if err, failed := body.(error); failed {
+		e.Kind, e.Body, e.Reason = KindReplyError, nil, err
+	}
+	if e.To.node != p.pid.node && m.call.state.Load() == callOpen {
+		if err := p.sys.route(p, e); err != nil {
+			return err // still open: the caller can be given another answer
+		}
+		m.call.close(callAnswered)
+		return nil
+	}
+	switch {
+	case m.call.close(callAnswered):
+		p.sys.deliverReply(e)
+	case m.call.state.Load() == callForgotten:
+		p.sys.DeadLetter(e.dead(DeadLateReply))
+	default:
+		return ErrNoReplyWanted
+	}
+	return nil
+}
+
+// fail answers a call, if it is one and still open, with that error.
+func (c *openCall) fail(err error) {
+	if c != nil && c.close(callAnswered) {
+		c.owner.sys.answer(c, c.owner.pid, err)
+	}
+}
+
+// answer replies to a call on behalf of a process that cannot.
+func (s *System) answer(c *openCall, from PID, reason error) {
+	e := Envelope{Kind: KindReplyError, From: from, To: c.from, Ref: c.ref, Reason: reason}
+	if e.To.node == s.self.node {
+		s.deliverReply(e)
+		return
+	}
+	_ = s.route(context.Background(), e) // if the link is lost, its end tells the caller
+}
+
+// deliverReply hands a reply to its waiting caller on this node.
+func (s *System) deliverReply(e Envelope) Delivery {
+	if !s.admit(e) {
+		s.DeadLetter(e.dead(DeadStaleTerm))
+		// No other answer will come: the call fails.
+		s.resolve(e.To, e.Ref, Message{From: e.From}, ErrTermOver)
+		return Stale
+	}
+	if !s.resolve(e.To, e.Ref, Message{From: e.From, Term: e.Term, body: e.Body}, e.Reason) {
+		s.DeadLetter(e.dead(DeadLateReply))
+		return Refused
+	}
+	return Accepted
+}
+
+// resolve ends the waiting for a reply. It says false if nobody waits for it.
+func (s *System) resolve(caller PID, ref uint64, m Message, err error) bool {
+	if caller.serial == 0 {
+		return s.calls.resolve(ref, m, err)
+	}
+	p := s.table.get(caller.serial)
+	if p == nil || ref == 0 {
+		return false
+	}
+	b := &p.box
+	b.mu.Lock()
+	if b.replyRef != ref || b.replied {
+		b.mu.Unlock()
+		return false
+	}
+	b.reply, b.replyErr, b.replied = m, err, true
+	p.rouse(waitingReply)
+	return true
+}

@@ -1,0 +1,63 @@
+package actor
+
+import "sync/atomic"
+
+// DeadReason says why a message reached nobody.
+type DeadReason uint8
+
+// Why a message became a dead letter.
+const (
+	DeadNoProcess        DeadReason = iota + 1 // there is no such process, or it ended with mail unread
+	DeadNoName                                 // no process has that local name
+	DeadStaleIncarnation                       // it was meant for an earlier run of the node
+	DeadMailboxFull                            // the receiver's mailbox is at its bound
+	DeadStaleTerm                              // a higher term has been heard
+	DeadTooLarge                               // over the limit of a message
+	DeadLinkLost                               // the link broke, or cannot be made
+	DeadUndecodable                            // the bytes are not what the type says
+	DeadUnhandled                              // a Mux has no function for it
+	DeadLateReply                              // the caller waits no longer
+	deadReasons
+)
+
+var deadText = [deadReasons]string{
+	"", "no such process", "no such name", "stale incarnation", "mailbox full", "stale term",
+	"too large", "link lost", "undecodable", "unhandled", "late reply",
+}
+
+func (r DeadReason) String() string {
+	if int(r) < len(deadText) {
+		return deadText[r]
+	}
+	return "unknown reason"
+}
+
+// DeadLetter is a message that reached nobody, and why.
+type DeadLetter struct {
+	From, To PID
+	Name     string // the local name it was addressed to, if it was
+	Type     string // the name of its body's type
+	Term     Term
+	Reason   DeadReason
+}
+
+type deadCounts [deadReasons]atomic.Uint64
+
+// DeadLetter counts d and hands it to the hook. Parts of the node that find
+// out about a dead letter call it.
+func (s *System) DeadLetter(d DeadLetter) {
+	if d.Reason < deadReasons {
+		s.dead[d.Reason].Add(1)
+	}
+	if s.cfg.OnDeadLetter != nil {
+		s.cfg.OnDeadLetter(d)
+	}
+}
+
+// DeadLetters is how many there were for a reason since the start.
+func (s *System) DeadLetters(r DeadReason) uint64 {
+	if r >= deadReasons {
+		return 0
+	}
+	return s.dead[r].Load()
+}

@@ -1,0 +1,153 @@
+package actor
+
+import (
+	"reflect"
+)
+
+// Message is one piece of mail. Its body is read with [As], [Expect] or a [Mux].
+type Message struct {
+	From PID  // the sender; zero when it was sent from outside any process
+	Term Term // the term it was sent under; zero for mail that claims none
+
+	body any
+	call *openCall // set when somebody waits for a reply
+}
+
+// IsCall says whether the sender waits for a Reply.
+func (m Message) IsCall() bool { return m.call != nil }
+
+// Body is the body as it is: the very value sent when the sender is on this
+// node; when it came from another, a string, number, bool, []byte, or slice or
+// map of these as itself, and anything else as [Raw].
+func (m Message) Body() any {
+	if e, ok := m.body.(Encoded); ok {
+		return e.Value()
+	}
+	return m.body
+}
+
+// Type is the stable name of the body's type, for logs.
+func (m Message) Type() string { return typeName(m.body) }
+
+func typeName(body any) string {
+	switch b := body.(type) {
+	case nil:
+		return "nil"
+	case Encoded:
+		return b.TypeName()
+	default:
+		t := reflect.TypeOf(body)
+		if t.Kind() == reflect.Pointer {
+			t = t.Elem()
+		}
+		return t.String()
+	}
+}
+
+// Encoded is a body that came from another node and is still bytes: it is
+// decoded when somebody names its type. The node supplies it.
+type Encoded interface {
+	// TypeName is the name that the sender gave the body's type.
+	TypeName() string
+	// Is says whether t, or what t points at, goes by that name.
+	Is(t reflect.Type) bool
+	// Decode reads the body into what into points at. When it fails, it has
+	// made the body a dead letter.
+	Decode(into any) error
+	// Value is the body decoded without being told a type: a basic value or Raw.
+	Value() any
+}
+
+// Raw is a body whose type nobody here has named: the name its sender gave it
+// and its msgpack bytes.
+type Raw struct {
+	Type string
+	Body []byte
+}
+
+// As is the body of m as a T. A pointer and the value it points at are the same
+// type here: a *Job that was sent is read as a Job or as a *Job. T may be an
+// interface for mail from this node, and [Raw] for mail from another. It says
+// false for any other type, and for bytes that do not decode.
+func As[T any](m Message) (T, bool) {
+	v, err, _ := as[T](m)
+	return v, err == nil
+}
+
+// as tells apart what is of another type (errOtherType) and what is of the type
+// but broken; claimed is true in the second case.
+func as[T any](m Message) (v T, err error, claimed bool) {
+	want := reflect.TypeFor[T]()
+	switch b := m.body.(type) {
+	case T:
+		// An Encoded may itself be the interface asked for; its value is meant.
+		if want.Kind() != reflect.Interface || !isEncoded(m.body) {
+			return b, nil, true
+		}
+	case *T:
+		if b != nil {
+			return *b, nil, true
+		}
+	}
+	if e, ok := m.body.(Encoded); ok {
+		switch {
+		case e.Is(want):
+			err := e.Decode(&v)
+			if err != nil {
+				m.call.fail(err)
+			}
+			return v, err, true
+		case want == reflect.TypeFor[Raw]() || want.Kind() == reflect.Interface:
+			if v, ok := e.Value().(T); ok {
+				return v, nil, true
+			}
+		}
+		return v, errOtherType, false
+	}
+	if m.body == nil {
+		return v, errOtherType, false
+	}
+	if want.Kind() == reflect.Pointer && want.Elem() == reflect.TypeOf(m.body) {
+		p := reflect.New(want.Elem())
+		p.Elem().Set(reflect.ValueOf(m.body))
+		return p.Interface().(T), nil, true
+	}
+	return v, errOtherType, false
+}
+
+func isEncoded(body any) bool {
+	_, ok := body.(Encoded)
+	return ok
+}
+
+type otherType struct{}
+
+func (otherType) Error() string { return "of another type" }
+
+var errOtherType error = otherType{}
+
+// Exited is what a process that traps exits gets as a message instead of
+// stopping, when a process it is linked with ends or somebody tells it to Exit.
+type Exited struct {
+	From   PID
+	Reason error
+}
+
+// Ref names one Monitor.
+type Ref uint64
+
+// Down tells a monitoring process that the other has ended, was never there
+// ([NoProcess]), or cannot be known about any more ([LinkLost]).
+type Down struct {
+	Ref    Ref
+	PID    PID
+	Reason error
+}
+
+func isSignal(body any) bool {
+	switch body.(type) {
+	case Exited, Down:
+		return true
+	}
+	return false
+}

@@ -1,0 +1,107 @@
+package actor
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"unique"
+)
+
+// nodeCalls are the calls made from outside any process.
+type nodeCalls struct {
+	last atomic.Uint64
+	mu   sync.Mutex
+	open map[uint64]*nodeCall
+}
+
+type nodeCall struct {
+	node unique.Handle[NodeID]
+	done chan struct{}
+	m    Message
+	err  error
+}
+
+func (c *nodeCalls) start(to PID) (uint64, *nodeCall) {
+	ref, call := c.last.Add(1), &nodeCall{node: to.node, done: make(chan struct{})}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.open == nil {
+		c.open = make(map[uint64]*nodeCall)
+	}
+	c.open[ref] = call
+	return ref, call
+}
+
+func (c *nodeCalls) resolve(ref uint64, m Message, err error) bool {
+	c.mu.Lock()
+	call := c.open[ref]
+	delete(c.open, ref)
+	c.mu.Unlock()
+	if call == nil {
+		return false
+	}
+	call.m, call.err = m, err
+	close(call.done)
+	return true
+}
+
+func (c *nodeCalls) nodeLost(node unique.Handle[NodeID], reason error) {
+	c.mu.Lock()
+	var lost []uint64
+	for ref, call := range c.open {
+		if call.node == node {
+			lost = append(lost, ref)
+		}
+	}
+	c.mu.Unlock()
+	for _, ref := range lost {
+		c.resolve(ref, Message{}, reason)
+	}
+}
+
+// SendConfirmed is Send that waits until the message is in the mailbox of its
+// receiver, or certainly is not. The errors are those of a call; nil says
+// nothing about whether the receiver will read it.
+func (s *System) SendConfirmed(ctx context.Context, to PID, body any) error {
+	_, err := s.await(ctx, Envelope{Kind: KindMessage, From: s.self, To: to, Body: body})
+	return err
+}
+
+// Request makes a call from outside any process and waits for the reply until
+// ctx is done. See [Call] for how it can fail.
+func (s *System) Request(ctx context.Context, to PID, body any) (Message, error) {
+	return s.await(ctx, Envelope{Kind: KindCall, From: s.self, To: to, Body: body})
+}
+
+// await sends e and waits for what answers it.
+func (s *System) await(ctx context.Context, e Envelope) (Message, error) {
+	if e.Kind == KindMessage && e.To.node == s.self.node {
+		e.From = PID{}
+		err := s.put(ctx, nil, e)
+		if err == errNobody {
+			err = &EndedError{PID: e.To, Reason: NoProcess}
+		}
+		return Message{}, err
+	}
+	ref, call := s.calls.start(e.To)
+	e.Ref = ref
+	local, err := s.sendCall(ctx, nil, e)
+	if err != nil {
+		s.calls.resolve(ref, Message{}, err)
+		return Message{}, err
+	}
+	select {
+	case <-call.done:
+		return call.m, call.err
+	case <-ctx.Done():
+		if !s.calls.resolve(ref, Message{}, nil) {
+			<-call.done
+			return call.m, call.err
+		}
+		if e.Kind == KindCall {
+			s.cancelCall(e, local)
+		}
+		return Message{}, fmt.Errorf("call to %s: %w", e.To, context.Cause(ctx))
+	}
+}

@@ -1,0 +1,110 @@
+package actor
+
+import (
+	"time"
+)
+
+// Receive waits for the next message. The error says that the process must
+// end, and is the reason: a Func returns it.
+func (p *Process) Receive() (Message, error) { return p.receive(nil) }
+
+// ReceiveTimeout is Receive that gives up after d with [ErrTimeout].
+func (p *Process) ReceiveTimeout(d time.Duration) (Message, error) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	return p.receive(timer.C)
+}
+
+func (p *Process) receive(timeout <-chan time.Time) (Message, error) {
+	if p.handler != nil {
+		return Message{}, ErrNotInHandler
+	}
+	for {
+		if p.stopping.Load() {
+			return Message{}, p.cause()
+		}
+		if m, ok := p.next(); ok {
+			return m, nil
+		}
+		if !p.sleep(waitingMail, timeout, nil) {
+			return Message{}, ErrTimeout
+		}
+	}
+}
+
+// Expect waits for the next message whose body is a T ([As] says which are);
+// other mail stays, in order, for a later Receive or Expect. A body that claims
+// to be a T and does not decode is a dead letter and an error to its caller,
+// and Expect waits on. The error says that the process must end.
+func Expect[T any](p *Process) (T, Message, error) {
+	var zero T
+	if p.handler != nil {
+		return zero, Message{}, ErrNotInHandler
+	}
+	passed := 0 // how many unread messages are no T
+	for {
+		if p.stopping.Load() {
+			return zero, Message{}, p.cause()
+		}
+		for p.head+passed < len(p.queue) {
+			i := p.head + passed
+			v, err, claimed := as[T](p.queue[i])
+			switch {
+			case err == nil:
+				return v, p.take(i), nil
+			case claimed:
+				p.take(i)
+			default:
+				passed++
+			}
+		}
+		if !p.refill() {
+			p.sleep(waitingMail, nil, nil)
+		}
+	}
+}
+
+// sleep waits until there is mail (or, for waitingReply, the awaited reply), or
+// the process must stop. It says false when timer or done came first.
+func (p *Process) sleep(w waitingFor, timer <-chan time.Time, done <-chan struct{}) bool {
+	b := &p.box
+	b.mu.Lock()
+	for {
+		if p.stopping.Load() || w == waitingMail && len(b.in) > 0 || w == waitingReply && b.replied {
+			b.mu.Unlock()
+			return true
+		}
+		b.unread.Store(int64(p.left)) // the count that others see may be behind
+		if !b.wantsRelief.Load() || b.counted+p.left >= b.limit {
+			break
+		}
+		// Who waits for room may have what p waits for, so any room will do:
+		// p will not come to half while it sleeps.
+		p.relieveLocked()
+		b.mu.Lock()
+	}
+	if p.wake == nil {
+		p.wake = make(chan struct{}, 1)
+	}
+	b.waiting = w
+	b.mu.Unlock()
+	if timer == nil && done == nil {
+		<-p.wake
+		return true
+	}
+	select {
+	case <-p.wake:
+		return true
+	case <-timer:
+	case <-done:
+	}
+	b.mu.Lock()
+	late := b.waiting == waitingNot
+	b.waiting = waitingNot
+	b.mu.Unlock()
+	if late {
+		<-p.wake
+		return true
+	}
+	return false
+}

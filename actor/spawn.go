@@ -1,0 +1,209 @@
+package actor
+
+import (
+	"fmt"
+)
+
+// SpawnOption changes how a process is started.
+type SpawnOption func(*spawning)
+
+type spawning struct {
+	mailbox Mailbox
+	tenure  *Tenure
+	onExit  func(PID, error)
+	linked  bool
+}
+
+// WithMailbox bounds the process's mailbox otherwise than by the default.
+func WithMailbox(m Mailbox) SpawnOption { return func(s *spawning) { s.mailbox = m } }
+
+// InTenure makes the process, and all that it spawns, act under t. If t has
+// ended, the process ends at once with [ErrTermOver].
+func InTenure(t *Tenure) SpawnOption { return func(s *spawning) { s.tenure = t } }
+
+// OnExit has f called with the exit reason when the process has ended, after
+// everybody bound to it was told. f must not block.
+func OnExit(f func(pid PID, reason error)) SpawnOption {
+	return func(s *spawning) { s.onExit = f }
+}
+
+// Linked links the process with its parent before it starts. It has no effect
+// where there is no parent.
+func Linked() SpawnOption {
+	return func(s *spawning) { s.linked = true }
+}
+
+// Spawn starts a process. It never fails: if the node has stopped or the tenure
+// is over, the process has ended before its code ran, as OnExit, a Monitor or
+// a Link will tell.
+func (s *System) Spawn(f Func, opts ...SpawnOption) PID {
+	return s.spawn(nil, nil, f, nil, opts)
+}
+
+// SpawnHandler starts an event-driven process.
+func (s *System) SpawnHandler(h Handler, opts ...SpawnOption) PID {
+	return s.spawn(nil, nil, nil, h, opts)
+}
+
+// Spawn starts a process on p's node. It acts under p's term, if p has one; it
+// is not linked with p unless [Linked] says so.
+func (p *Process) Spawn(f Func, opts ...SpawnOption) PID {
+	return p.sys.spawn(p, p.tenure, f, nil, opts)
+}
+
+// SpawnHandler is Spawn for a Handler.
+func (p *Process) SpawnHandler(h Handler, opts ...SpawnOption) PID {
+	return p.sys.spawn(p, p.tenure, nil, h, opts)
+}
+
+// SpawnDetached starts a process that does not act under p's term and outlives it.
+func (p *Process) SpawnDetached(f Func, opts ...SpawnOption) PID {
+	return p.sys.spawn(p, nil, f, nil, opts)
+}
+
+func (s *System) spawn(parent *Process, t *Tenure, f Func, h Handler, opts []SpawnOption) PID {
+	o := spawning{mailbox: s.cfg.Mailbox, tenure: t}
+	for _, opt := range opts {
+		opt(&o)
+	}
+	if o.mailbox == (Mailbox{}) {
+		o.mailbox = s.cfg.Mailbox
+	}
+	if o.mailbox.Limit <= 0 {
+		o.mailbox.Limit = s.cfg.Mailbox.Limit
+	}
+	p := &Process{sys: s, handler: h, tenure: o.tenure, onExit: o.onExit}
+	p.box.limit, p.box.policy = o.mailbox.Limit, o.mailbox.Policy
+	p.box.running = true // so that nobody else starts a Handler that is not ready
+	if h == nil {
+		p.wake = make(chan struct{}, 1)
+	}
+	var failed error
+	s.stopMu.Lock()
+	if s.stopped {
+		failed = ErrStopped
+	} else if !s.table.put(p, func(serial uint64) { p.pid = PID{s.self.node, serial} }) {
+		failed = fmt.Errorf("no process: all %d places are taken", slotMask)
+	} else {
+		s.living++
+	}
+	never := failed != nil
+	if never {
+		s.failed++
+		p.pid = PID{s.self.node, s.failed << slotBits} // slot 0 is nobody's
+	}
+	s.stopMu.Unlock()
+	if !never && o.tenure != nil {
+		s.addTenure(o.tenure)
+		failed = o.tenure.add(p)
+	}
+	linked := parent != nil && o.linked
+	if linked {
+		parent.mu.Lock()
+		parent.tiesLocked().links[p.pid] = struct{}{}
+		parent.mu.Unlock()
+		p.mu.Lock()
+		p.tiesLocked().links[parent.pid] = struct{}{}
+		p.mu.Unlock()
+	}
+	switch {
+	case never: // was in the table
+		if linked {
+			parent.signal(p.pid, failed, true)
+		}
+		if o.onExit != nil {
+			o.onExit(p.pid, failed)
+		}
+	case failed != nil:
+		p.tenure = nil
+		p.result(failed)
+		p.leave()
+	case h == nil:
+		go p.runFunc(f)
+	default:
+		p.box.mu.Lock()
+		p.box.running = false
+		if len(p.box.in) > 0 || p.stopping.Load() {
+			p.rouse(waitingMail)
+		} else {
+			p.box.mu.Unlock()
+		}
+	}
+	return p.pid
+}
+
+// leave takes a process that has ended out of the system and tells everybody
+// who is bound to it.
+func (p *Process) leave() {
+	s := p.sys
+	p.mu.Lock()
+	reason, t, calls := p.reason, p.ties, p.calls
+	p.ties = nil
+	p.stopping.Store(true)
+	if p.cancel != nil {
+		p.cancel(reason)
+	}
+	p.mu.Unlock()
+	if t != nil {
+		for _, name := range t.names {
+			s.Unregister(name, p.pid)
+		}
+	}
+	s.table.remove(p.pid.serial)
+	if p.tenure != nil {
+		// Its code has returned, so the name may pass on, however long it
+		// takes to tell the others.
+		p.tenure.remove(p)
+	}
+
+	p.box.mu.Lock()
+	p.box.closed = true
+	unread := append(p.queue[p.head:], p.box.in...)
+	p.box.in, p.queue, p.head = nil, nil, 0
+	p.relieveLocked()
+	for _, m := range unread {
+		if !isSignal(m.body) {
+			s.DeadLetter(DeadLetter{From: m.From, To: p.pid, Type: typeName(m.body), Term: m.Term, Reason: DeadNoProcess})
+			// A call that was never taken out was certainly not carried out:
+			// its caller is told so, as if the process had been gone before.
+			m.call.fail(&EndedError{PID: p.pid, Reason: NoProcess})
+		}
+	}
+	for calls != nil {
+		c := calls
+		c.fail(&EndedError{PID: p.pid, Reason: reason})
+		p.mu.Lock()
+		calls = p.calls
+		p.mu.Unlock()
+	}
+	if t != nil {
+		for pid := range t.links {
+			s.tell(Envelope{Kind: KindExit, From: p.pid, To: pid, Reason: reason})
+		}
+		for w := range t.watchers {
+			s.tell(Envelope{Kind: KindDown, From: p.pid, To: w.pid, Ref: w.ref, Reason: reason})
+		}
+		for ref, pid := range t.monitors {
+			s.tell(Envelope{Kind: KindDemonitor, From: p.pid, To: pid, Ref: uint64(ref)})
+		}
+		s.tied.remove(p, t.nodes)
+	}
+	if panicked, ok := reason.(*PanicError); ok {
+		s.cfg.Logger.Error("a process panicked", "pid", p.pid, "panic", panicked.Value, "stack", string(panicked.Stack))
+	}
+	if p.onExit != nil {
+		p.onExit(p.pid, reason)
+	}
+	if t != nil {
+		for _, f := range t.ends {
+			f(p.pid, reason)
+		}
+	}
+	s.stopMu.Lock()
+	s.living--
+	if s.living == 0 && s.empty != nil {
+		close(s.empty)
+		s.empty = nil
+	}
+	s.stopMu.Unlock()
+}
