@@ -1,0 +1,40 @@
+package transport
+
+import "errors"
+
+// What can go wrong, for errors.Is. The errors that come out carry more text.
+var (
+	// ErrClosed: the connection or listener has ended, whoever ended it. What
+	// was written last may or may not have reached the peer.
+	ErrClosed = errors.New("transport: closed")
+
+	// ErrTooLarge: a frame or a field of it is over the limit. From an Encoder
+	// nothing was appended and the link is fine; from a Decoder the link is
+	// beyond use.
+	ErrTooLarge = errors.New("transport: too large")
+
+	// ErrFrame: a frame that makes no sense. From a Decoder the link is beyond
+	// use.
+	ErrFrame = errors.New("transport: malformed frame")
+
+	// ErrHandshake: a connection that did not become a link. Every error of a
+	// handshake is ErrHandshake, some are also one of those below.
+	ErrHandshake = errors.New("transport: handshake")
+
+	// ErrNotConclave: the other side speaks something else.
+	ErrNotConclave = errors.New("not a conclave node")
+
+	// ErrVersion: the two sides have no protocol version in common.
+	ErrVersion = errors.New("no common protocol version")
+
+	// ErrWrongSecret: the two sides have different secrets, or only one has any.
+	ErrWrongSecret = errors.New("wrong secret")
+
+	// ErrHandshakeTimeout: the other side did not finish within
+	// Options.HandshakeTimeout.
+	ErrHandshakeTimeout = errors.New("timed out")
+
+	// ErrBusy: the listener had more than Options.MaxHandshakes connections
+	// under way, or waiting in Accept, and gave this one up.
+	ErrBusy = errors.New("too many handshakes")
+)

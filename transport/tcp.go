@@ -1,0 +1,149 @@
+package transport
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"time"
+)
+
+// NewTCP returns the transport over TCP, with TLS if Options.TLS is set.
+func NewTCP() Transport { return tcpTransport{} }
+
+type tcpTransport struct{}
+
+// Listen opens a TCP port.
+func (tcpTransport) Listen(ctx context.Context, address string, o Options) (Listener, error) {
+	o, err := o.filled()
+	if err != nil {
+		return nil, err
+	}
+	var config net.ListenConfig
+	in, err := config.Listen(ctx, "tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("transport: %w", err)
+	}
+	l := &tcpListener{in: in, o: o, lobby: newLobby(o)}
+	l.running.Add(1)
+	go l.run()
+	return l, nil
+}
+
+// Dial connects over TCP. ctx alone bounds the connecting,
+// Options.HandshakeTimeout what follows.
+func (tcpTransport) Dial(ctx context.Context, address string, o Options) (Conn, error) {
+	o, err := o.filled()
+	if err != nil {
+		return nil, err
+	}
+	var dialer net.Dialer
+	tcp, err := dialer.DialContext(ctx, "tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("transport: %w", err)
+	}
+	c, err := try(ctx, o.HandshakeTimeout, func() { tcp.Close() }, func() (Conn, error) {
+		conn := tcp
+		if o.TLS != nil {
+			if conn, err = dialTLS(ctx, tcp, address, o.TLS); err != nil {
+				return nil, wrapHandshake(err)
+			}
+		}
+		a, err := dialHandshake(conn, o.offer(o.Hello))
+		if err != nil {
+			return nil, err
+		}
+		return asConn(newTCPConn(conn, tcp, false, a))
+	})
+	if err != nil {
+		return nil, fmt.Errorf("dial %s: %w", address, err)
+	}
+	return c, nil
+}
+
+// asConn keeps a nil *tcpConn from becoming a Conn that is not nil.
+func asConn(c *tcpConn, err error) (Conn, error) {
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// dialTLS starts TLS on a connection to address.
+func dialTLS(ctx context.Context, tcp net.Conn, address string, config *tls.Config) (net.Conn, error) {
+	if config.ServerName == "" && !config.InsecureSkipVerify {
+		host, _, err := net.SplitHostPort(address)
+		if err != nil {
+			return nil, err
+		}
+		config = config.Clone()
+		config.ServerName = host
+	}
+	conn := tls.Client(tcp, config)
+	return conn, conn.HandshakeContext(ctx)
+}
+
+// tcpListener is a Listener over TCP.
+type tcpListener struct {
+	in      net.Listener
+	o       Options
+	lobby   *lobby
+	running sync.WaitGroup // run
+}
+
+// run lets connections in until the listener closes.
+func (l *tcpListener) run() {
+	defer l.running.Done()
+	pause := time.Duration(0)
+	for {
+		tcp, err := l.in.Accept()
+		switch {
+		case errors.Is(err, net.ErrClosed):
+			return
+		case err != nil:
+			// Out of descriptors, or a connection that was reset before we took
+			// it: neither is a reason to stop listening.
+			pause = min(max(2*pause, 5*time.Millisecond), time.Second)
+			select {
+			case <-time.After(pause):
+			case <-l.lobby.over:
+				return
+			}
+			continue
+		}
+		pause = 0
+		l.admit(tcp)
+	}
+}
+
+// admit starts the listener's side of a connection.
+func (l *tcpListener) admit(tcp net.Conn) {
+	l.lobby.admit(tcp.RemoteAddr().String(), func() { tcp.Close() }, func(own offer) (Conn, error) {
+		conn := tcp
+		if l.o.TLS != nil {
+			secured := tls.Server(tcp, l.o.TLS)
+			if err := secured.Handshake(); err != nil {
+				return nil, wrapHandshake(err)
+			}
+			conn = secured
+		}
+		a, err := listenHandshake(conn, own)
+		if err != nil {
+			return nil, err
+		}
+		return asConn(newTCPConn(conn, tcp, true, a))
+	})
+}
+
+func (l *tcpListener) Accept() (Conn, error)       { return l.lobby.accept() }
+func (l *tcpListener) Addr() string                { return l.in.Addr().String() }
+func (l *tcpListener) SetHello(hello []byte) error { return l.lobby.setHello(hello) }
+
+func (l *tcpListener) Close() error {
+	l.in.Close()
+	l.lobby.close()
+	l.running.Wait()
+	return nil
+}
