@@ -1,0 +1,269 @@
+package zktest
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// Where Debian's package keeps the server. Its manifest names the other jars.
+const (
+	javaPath = "/usr/bin/java"
+	jarPath  = "/usr/share/java/zookeeper.jar"
+	mainType = "org.apache.zookeeper.server.quorum.QuorumPeerMain"
+)
+
+// startTime is how long a server may take until it serves.
+const startTime = 60 * time.Second
+
+// Option changes how a server is started.
+type Option func(*options)
+
+type options struct {
+	tick   time.Duration
+	config []string
+}
+
+func makeOptions(opts []Option) options {
+	o := options{tick: 2 * time.Second}
+	for _, f := range opts {
+		f(&o)
+	}
+	return o
+}
+
+// Tick sets tickTime, in whole milliseconds; the default is ZooKeeper's own,
+// 2 s. A session's timeout is at least two ticks and at most twenty.
+func Tick(d time.Duration) Option { return func(o *options) { o.tick = d } }
+
+// Line adds a line to the server's configuration file.
+func Line(line string) Option {
+	return func(o *options) { o.config = append(o.config, line) }
+}
+
+// Server is a running (or killed, or paused) ZooKeeper. Its methods are for
+// the goroutine of one test.
+type Server struct {
+	dir  string
+	addr string
+	tick time.Duration
+	opts options
+	p    *process
+}
+
+// Start starts a server for this test alone and returns once it serves. It is
+// killed when the test ends, and when the test's process dies.
+func Start(t testing.TB, opts ...Option) *Server {
+	t.Helper()
+	demand(t)
+	s, err := start(t.TempDir(), makeOptions(opts))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.stop)
+	return s
+}
+
+// demand skips or fails a test that cannot have a real server.
+func demand(t testing.TB) {
+	t.Helper()
+	if os.Getenv("CONCLAVE_REAL") != "1" {
+		t.Skip("not run against ZooKeeper itself: CONCLAVE_REAL=1 is not set")
+	}
+	for _, f := range []string{javaPath, jarPath} {
+		if _, err := os.Stat(f); err != nil {
+			t.Fatalf("CONCLAVE_REAL=1 asks for Debian's package zookeeper: %v", err)
+		}
+	}
+}
+
+// start makes a server with its files under dir.
+func start(dir string, o options) (*Server, error) {
+	s := &Server{dir: dir, tick: o.tick, opts: o}
+	var err error
+	for range 3 { // another process may take the port we found
+		if s.addr, err = freeAddr(); err != nil {
+			return nil, err
+		}
+		if err = s.run(); err == nil {
+			return s, nil
+		}
+	}
+	return nil, err
+}
+
+func freeAddr() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	defer l.Close()
+	return l.Addr().String(), nil
+}
+
+// run starts the process and waits until it serves.
+func (s *Server) run() error {
+	host, port, _ := net.SplitHostPort(s.addr)
+	lines := append([]string{
+		fmt.Sprintf("tickTime=%d", s.tick.Milliseconds()),
+		"dataDir=" + s.data(),
+		"clientPort=" + port,
+		"clientPortAddress=" + host,
+		"maxClientCnxns=0",
+		"admin.enableServer=false",
+		"4lw.commands.whitelist=*",
+	}, s.opts.config...)
+	file := filepath.Join(s.dir, "zoo.cfg")
+	if err := os.WriteFile(file, []byte(strings.Join(lines, "\n")+"\n"), 0o600); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(s.data(), 0o700); err != nil {
+		return err
+	}
+	log, err := os.OpenFile(filepath.Join(s.dir, "log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	s.p, err = launch(log, javaPath,
+		// A server of a test is small and short-lived.
+		"-Xms24m", "-Xmx192m", "-Xshare:auto", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData",
+		"-Dzookeeper.forceSync=no", "-Dzookeeper.preAllocSize=64", "-Dzookeeper.extendedTypesEnabled=true",
+		"-cp", jarPath, mainType, file)
+	if err != nil {
+		return err
+	}
+	if err := s.await(); err != nil {
+		s.p.kill()
+		text, _ := os.ReadFile(filepath.Join(s.dir, "log"))
+		return fmt.Errorf("zktest: ZooKeeper did not start: %w\n%s", err, text)
+	}
+	return nil
+}
+
+func (s *Server) data() string { return filepath.Join(s.dir, "data") }
+
+// await returns once the server answers as one that serves.
+func (s *Server) await() error {
+	for deadline := time.Now().Add(startTime); time.Now().Before(deadline); {
+		// A server that is just starting may take a question and never answer.
+		if text, err := s.ask("srvr", 200*time.Millisecond); err == nil && strings.Contains(text, "Mode:") {
+			return nil
+		}
+		select {
+		case <-s.p.ended:
+			return errors.New("its process ended")
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+	return fmt.Errorf("no answer within %v", startTime)
+}
+
+// Addr is where it serves, or did: host:port. It stays over Restart and Wipe.
+func (s *Server) Addr() string { return s.addr }
+
+// Tick is its tickTime.
+func (s *Server) Tick() time.Duration { return s.tick }
+
+// Pid is the process id, for tools that look at processes.
+func (s *Server) Pid() int { return s.p.cmd.Process.Pid }
+
+// Word asks the server a four-letter word and returns its answer.
+func (s *Server) Word(word string) (string, error) { return s.ask(word, 5*time.Second) }
+
+func (s *Server) ask(word string, limit time.Duration) (string, error) {
+	c, err := net.DialTimeout("tcp", s.addr, limit)
+	if err != nil {
+		return "", err
+	}
+	defer c.Close()
+	c.SetDeadline(time.Now().Add(limit))
+	if _, err := io.WriteString(c, word); err != nil {
+		return "", err
+	}
+	text, err := io.ReadAll(c)
+	return string(text), err
+}
+
+// Kill ends the process with SIGKILL and returns when it is gone. What it had
+// acknowledged stays on disk.
+func (s *Server) Kill() { s.p.kill() }
+
+// Restart kills the process, if it runs, and starts it again with the same
+// data on the same port. It returns once it serves.
+func (s *Server) Restart(t testing.TB) {
+	t.Helper()
+	s.p.kill()
+	if err := s.run(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Wipe kills the process, removes all data and starts it again, as another
+// cluster on the same port.
+func (s *Server) Wipe(t testing.TB) {
+	t.Helper()
+	s.p.kill()
+	if err := os.RemoveAll(s.data()); err != nil {
+		t.Fatal(err)
+	}
+	s.Restart(t)
+}
+
+// Pause stops the process with SIGSTOP: connections stay open, nothing is
+// answered.
+func (s *Server) Pause(t testing.TB) { s.signal(t, syscall.SIGSTOP) }
+
+// Continue ends Pause.
+func (s *Server) Continue(t testing.TB) { s.signal(t, syscall.SIGCONT) }
+
+func (s *Server) signal(t testing.TB, sig syscall.Signal) {
+	t.Helper()
+	if err := s.p.cmd.Process.Signal(sig); err != nil {
+		t.Fatalf("zktest: %v: %v", sig, err)
+	}
+}
+
+func (s *Server) stop() { s.p.kill() }
+
+// process is a child process that dies with this one.
+type process struct {
+	cmd   *exec.Cmd
+	ended chan struct{} // closed when it has been waited for
+	once  sync.Once
+}
+
+func launch(log *os.File, name string, args ...string) (*process, error) {
+	p := &process{cmd: exec.Command(name, args...), ended: make(chan struct{})}
+	p.cmd.Stdout, p.cmd.Stderr = log, log
+	p.cmd.SysProcAttr = dieWithUs()
+	started := make(chan error)
+	go func() {
+		// The kernel sends the death signal when the thread that started the
+		// child ends, so this thread stays with it.
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := p.cmd.Start()
+		started <- err
+		if err == nil {
+			p.cmd.Wait()
+		}
+		close(p.ended)
+	}()
+	return p, <-started
+}
+
+func (p *process) kill() {
+	p.once.Do(func() { p.cmd.Process.Kill() })
+	<-p.ended
+}
