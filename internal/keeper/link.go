@@ -1,0 +1,326 @@
+package keeper
+
+import (
+	"bufio"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Opcodes and reply ids of ZooKeeper's protocol that a link looks for.
+const (
+	codePing       = 11
+	codeAuth       = 100
+	codeSetWatches = 101
+	codeClose      = -11
+
+	xidEvent = -1
+	xidPing  = -2
+)
+
+// maxReply bounds what a server can make us read into memory as one frame.
+const maxReply = 16 << 20
+
+// link is the connection that the ZooKeeper client gets from our dialer. It
+// reads along, and differs from the net.Conn below in four ways:
+//
+//   - The handshake must be over by a deadline of ours. (The client allows ten
+//     times its receive timeout.)
+//   - It learns from the ConnectResponse what the client keeps to itself.
+//   - After a reconnect it holds our requests back until the client's
+//     SetWatches has gone out. The client builds that frame from the highest
+//     zxid it has seen, beside its sending goroutine: a reply that overtook it
+//     would raise the zxid, and changes before that would go unnoticed.
+//   - Write never fails once the handshake is over; it closes the connection
+//     instead, and the reader finds out. The client can lock up for ever on a
+//     write error while it sends credentials again.
+type link struct {
+	raw     net.Conn
+	in      *bufio.Reader
+	address string
+	hooks   linkHooks
+
+	opened   bool   // the handshake is over; set by the goroutine that does it
+	first    []byte // what is left of the ConnectResponse to hand on
+	left     int    // bytes left of the frame being read
+	holding  atomic.Bool
+	flowing  chan struct{} // closed when requests are not held (any more)
+	held     []byte // whole frames; belongs to the writing goroutine
+	guard    *time.Timer
+	holdTime time.Duration
+
+	closed atomic.Bool
+
+	clock Clock
+	began time.Duration // Clock before the handshake's request was sent
+	every time.Duration // how often heard is told
+
+	mu       sync.Mutex
+	probe    probe
+	pings    int                // sent
+	pongs    int                // answered
+	auths    map[int32]struct{} // credentials sent and not yet answered
+	closeXid int32              // of the request to end the session
+	closing  bool
+}
+
+// linkHooks are called from the goroutine that reads; they must not block.
+type linkHooks struct {
+	opened      func(connectReply) error // an error ends the connection
+	reply       func()                   // an answer to anything but credentials
+	heard       func(sent time.Duration) // something sent then was answered; told now and then
+	authRefused func()
+	goodbye     func() // the server has confirmed the end of the session
+}
+
+// connectReply is the server's answer to the handshake.
+type connectReply struct {
+	session  int64 // 0: there is no such session (any more)
+	timeout  time.Duration
+	password []byte
+}
+
+// probe is one request whose answer will say when the server has heard from us.
+type probe struct {
+	out  bool // sent, not answered
+	sent time.Duration
+	xid  int32
+	ping int // which one, if it is a ping: their answers carry no number
+}
+
+// newLink wraps raw. The handshake must be over at deadline; hold says whether
+// to hold requests back, and for how long at most.
+func newLink(raw net.Conn, address string, deadline time.Time, hold bool, holdTime time.Duration, clock Clock, hooks linkHooks) *link {
+	l := &link{raw: raw, in: bufio.NewReaderSize(raw, 16<<10), address: address, hooks: hooks, holdTime: holdTime, clock: clock}
+	l.flowing = make(chan struct{})
+	l.holding.Store(hold)
+	if !hold {
+		close(l.flowing)
+	}
+	raw.SetDeadline(deadline)
+	return l
+}
+
+// Read hands on what the server sent, having looked at it.
+func (l *link) Read(p []byte) (int, error) {
+	if !l.opened {
+		if err := l.handshake(); err != nil {
+			return 0, err
+		}
+	}
+	if len(l.first) > 0 {
+		n := copy(p, l.first)
+		l.first = l.first[n:]
+		return n, nil
+	}
+	if l.left == 0 {
+		if err := l.nextFrame(); err != nil {
+			return 0, err
+		}
+	}
+	n, err := l.in.Read(p[:min(len(p), l.left)])
+	l.left -= n
+	return n, err
+}
+
+func (l *link) handshake() error {
+	head, err := l.in.Peek(4)
+	if err != nil {
+		return err
+	}
+	size := int(int32(binary.BigEndian.Uint32(head)))
+	if size < 20 || size > 4096 {
+		return fmt.Errorf("connect response of %d bytes", size)
+	}
+	frame, err := l.in.Peek(4 + size)
+	if err != nil {
+		return err
+	}
+	l.first = append([]byte(nil), frame...)
+	l.in.Discard(len(frame))
+	reply, err := parseConnectReply(l.first[4:])
+	if err != nil {
+		return err
+	}
+	if reply.session != 0 && reply.timeout < minSessionTimeout {
+		// The client would divide this into a ticker's period of zero.
+		return fmt.Errorf("session timeout of %v", reply.timeout)
+	}
+	if err := l.hooks.opened(reply); err != nil {
+		return err
+	}
+	l.opened = true
+	l.every = reply.timeout / 16
+	l.probe.sent = l.began
+	l.raw.SetDeadline(time.Time{})
+	if l.holding.Load() {
+		l.guard = time.AfterFunc(l.holdTime, func() {
+			if l.holding.Load() {
+				l.Close()
+			}
+		})
+	}
+	return nil
+}
+
+func parseConnectReply(b []byte) (connectReply, error) {
+	if len(b) < 20 {
+		return connectReply{}, errors.New("short connect response")
+	}
+	r := connectReply{
+		timeout: time.Duration(int32(binary.BigEndian.Uint32(b[4:]))) * time.Millisecond,
+		session: int64(binary.BigEndian.Uint64(b[8:])),
+	}
+	n := int(int32(binary.BigEndian.Uint32(b[16:])))
+	if n > len(b)-20 {
+		return connectReply{}, errors.New("connect response with a password beyond its end")
+	}
+	if n > 0 {
+		r.password = append([]byte(nil), b[20:20+n]...)
+	}
+	return r, nil
+}
+
+// nextFrame looks at the head of the next frame. The client trusts lengths
+// more than is good for it.
+func (l *link) nextFrame() error {
+	head, err := l.in.Peek(4)
+	if err != nil {
+		return err
+	}
+	size := int(int32(binary.BigEndian.Uint32(head)))
+	if size < 16 || size > maxReply {
+		return fmt.Errorf("reply of %d bytes", size)
+	}
+	head, err = l.in.Peek(20)
+	if err != nil {
+		return err
+	}
+	l.left = 4 + size
+	xid := int32(binary.BigEndian.Uint32(head[4:])); println("R", xid)
+	code := int32(binary.BigEndian.Uint32(head[16:]))
+	if xid == xidEvent {
+		return nil
+	}
+	l.mu.Lock()
+	if xid == xidPing {
+		l.pongs++
+	}
+	heard := l.probe.out && l.probe.xid == xid && (xid != xidPing || l.probe.ping == l.pongs)
+	if heard {
+		l.probe.out = false
+	}
+	sent := l.probe.sent
+	_, isAuth := l.auths[xid]
+	delete(l.auths, xid)
+	goodbye := l.closing && xid == l.closeXid
+	l.mu.Unlock()
+	if heard {
+		l.hooks.heard(sent)
+	}
+	switch {
+	case isAuth && code != 0:
+		l.hooks.authRefused()
+	case goodbye:
+		l.hooks.goodbye()
+	}
+	if !isAuth {
+		l.hooks.reply()
+	}
+	return nil
+}
+
+// Write sends one whole frame, which is what the client writes at a time.
+func (l *link) Write(p []byte) (int, error) {
+	if !l.opened {
+		l.began = l.clock()
+		return l.raw.Write(p)
+	}
+	if len(p) < 12 {
+		l.Close()
+		return len(p), nil
+	}
+	out := p
+	xid, code := int32(binary.BigEndian.Uint32(p[4:])), int32(binary.BigEndian.Uint32(p[8:]))
+	switch code {
+	case codeSetWatches:
+		if l.holding.Load() {
+			out = append(append([]byte(nil), p...), l.held...)
+			l.held = nil
+			l.holding.Store(false)
+			l.guard.Stop()
+			close(l.flowing)
+		}
+	case codePing, codeAuth, codeClose:
+		// They change no watch. (Nobody closes while requests are held.)
+	default:
+		if l.holding.Load() {
+			l.held = append(l.held, p...)
+			return len(p), nil
+		}
+	}
+	println("W", xid, code, l.holding.Load()); l.note(xid, code)
+	if _, err := l.raw.Write(out); err != nil {
+		l.Close()
+	}
+	return len(p), nil
+}
+
+// note remembers what to look for in the replies.
+func (l *link) note(xid, code int32) {
+	now := l.clock()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch code {
+	case codePing:
+		l.pings++
+	case codeClose:
+		l.closing, l.closeXid = true, xid
+	case codeAuth:
+		if l.auths == nil {
+			l.auths = make(map[int32]struct{})
+		}
+		l.auths[xid] = struct{}{}
+	}
+	if !l.probe.out && now >= l.probe.sent+l.every {
+		l.probe = probe{out: true, sent: now, xid: xid, ping: l.pings}
+	}
+}
+
+// Close ends the connection, and every read and write on it.
+func (l *link) Close() error {
+	if l.closed.Swap(true) {
+		return nil
+	}
+	return l.raw.Close()
+}
+
+func (l *link) LocalAddr() net.Addr  { return l.raw.LocalAddr() }
+func (l *link) RemoteAddr() net.Addr { return l.raw.RemoteAddr() }
+
+// The client's deadlines count once the handshake is over.
+
+func (l *link) SetDeadline(t time.Time) error {
+	if !l.opened {
+		return nil
+	}
+	return l.raw.SetDeadline(t)
+}
+
+func (l *link) SetReadDeadline(t time.Time) error {
+	if !l.opened {
+		return nil
+	}
+	return l.raw.SetReadDeadline(t)
+}
+
+func (l *link) SetWriteDeadline(t time.Time) error {
+	if !l.opened {
+		return nil
+	}
+	return l.raw.SetWriteDeadline(t)
+}

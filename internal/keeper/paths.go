@@ -1,0 +1,230 @@
+package keeper
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// DefaultRoot is the znode everything lives under unless Config.Root says else.
+const DefaultRoot = "/conclave"
+
+// Paths is the whole znode tree:
+//
+//	<root>/cluster                          persistent; the cluster id, 16 hex digits
+//	<root>/nodes/<incarnation>              ephemeral; a running node, its NodeID as text
+//	<root>/services/<service>/<pid>         ephemeral; one who offers the service
+//	<root>/globals/<name>/<guid>-NNNNNNNNNN ephemeral, numbered; one candidate for the name
+//
+// Names of services, globals and PIDs are escaped (see Escape), so that every
+// name actor.CheckName accepts is a good znode name. The zero Paths has the
+// default root. Values can be compared and copied.
+type Paths struct{ root string }
+
+// NewPaths checks root: "" for DefaultRoot, "/", or an absolute path without
+// empty, "." and ".." parts, outside ZooKeeper's own /zookeeper.
+func NewPaths(root string) (Paths, error) {
+	if root == "" {
+		root = DefaultRoot
+	}
+	if root == "/" {
+		return Paths{"/"}, nil
+	}
+	if root[0] != '/' {
+		return Paths{}, fmt.Errorf("%w: root %q does not begin with a slash", ErrBadRequest, root)
+	}
+	parts := strings.Split(root[1:], "/")
+	for _, part := range parts {
+		if part == "" || escape(part, false) != part {
+			return Paths{}, fmt.Errorf("%w: root %q has the part %q, which cannot be a znode name", ErrBadRequest, root, part)
+		}
+	}
+	if parts[0] == "zookeeper" {
+		return Paths{}, fmt.Errorf("%w: root %q is ZooKeeper's own", ErrBadRequest, root)
+	}
+	return Paths{root}, nil
+}
+
+func (p Paths) join(rest string) string {
+	switch p.root {
+	case "":
+		return DefaultRoot + "/" + rest
+	case "/":
+		return "/" + rest
+	}
+	return p.root + "/" + rest
+}
+
+// Root is the znode everything lives under.
+func (p Paths) Root() string {
+	if p.root == "" {
+		return DefaultRoot
+	}
+	return p.root
+}
+
+// Ancestors are the znodes above Root, from the top, without "/" itself.
+func (p Paths) Ancestors() []string {
+	var all []string
+	root := p.Root()
+	for i := 1; i < len(root); i++ {
+		if root[i] == '/' {
+			all = append(all, root[:i])
+		}
+	}
+	return all
+}
+
+// Cluster holds the cluster id.
+func (p Paths) Cluster() string { return p.join("cluster") }
+
+// Nodes has a child for every running node.
+func (p Paths) Nodes() string { return p.join("nodes") }
+
+// Node belongs to the node of this incarnation.
+func (p Paths) Node(incarnation uint64) string {
+	return p.join("nodes/" + NodeName(incarnation))
+}
+
+// NodeName is the last part of Node: 16 hex digits.
+func NodeName(incarnation uint64) string { return fmt.Sprintf("%016x", incarnation) }
+
+// ParseNodeName reads a child of Nodes; ok is false for anything that
+// NodeName does not write.
+func ParseNodeName(child string) (incarnation uint64, ok bool) {
+	n, err := strconv.ParseUint(child, 16, 64)
+	return n, err == nil && NodeName(n) == child
+}
+
+// Services has a child for every service ever registered.
+func (p Paths) Services() string { return p.join("services") }
+
+// Service has a child for every process that offers it.
+func (p Paths) Service(service string) string { return p.join("services/" + Escape(service)) }
+
+// Member is the entry of the process pid (as text) under a service.
+func (p Paths) Member(service, pid string) string {
+	return p.join("services/" + Escape(service) + "/" + Escape(pid))
+}
+
+// Globals has a child for every global ever stood for.
+func (p Paths) Globals() string { return p.join("globals") }
+
+// Global has a child for every candidate for the name.
+func (p Paths) Global(name string) string { return p.join("globals/" + Escape(name)) }
+
+// CandidatePrefix is what to create with EphemeralSequential: ZooKeeper
+// appends the number. The guid makes the znode findable when the outcome of
+// its create is unknown.
+func (p Paths) CandidatePrefix(name, guid string) string {
+	return p.join("globals/" + Escape(name) + "/" + guid + "-")
+}
+
+// Candidate is one candidate's znode, from a child of Global.
+func (p Paths) Candidate(name, child string) string {
+	return p.join("globals/" + Escape(name) + "/" + child)
+}
+
+// ParseCandidate takes a child of Global apart. ok is false for what no
+// candidate has made.
+func ParseCandidate(child string) (guid string, number int64, ok bool) {
+	i := strings.LastIndexByte(child, '-')
+	if i > 0 && child[i-1] == '-' {
+		i-- // the server's counter is 32 bits with a sign
+	}
+	if i <= 0 || i+1 == len(child) {
+		return "", 0, false
+	}
+	digits := child[i+1:]
+	n, err := strconv.ParseInt(digits, 10, 64)
+	if err != nil || len(digits) < 10 {
+		return "", 0, false
+	}
+	return child[:i], n, true
+}
+
+const hexDigits = "0123456789ABCDEF"
+
+// Escape makes any text a znode name: what ZooKeeper does not allow in one
+// (the slash, control characters, private-use and special characters, broken
+// UTF-8, the names "." and "..") and the percent sign become %XX for each byte.
+// Unescape undoes it. Most names stay as they are.
+func Escape(name string) string { return escape(name, true) }
+
+func escape(name string, percent bool) string {
+	switch name {
+	case "":
+		return "%"
+	case ".":
+		return "%2E"
+	case "..":
+		return "%2E%2E"
+	}
+	clean := true
+	for _, r := range name {
+		if forbidden(r, percent) {
+			clean = false
+			break
+		}
+	}
+	if clean {
+		return name
+	}
+	var b strings.Builder
+	for i := 0; i < len(name); {
+		r, size := utf8.DecodeRuneInString(name[i:])
+		if !forbidden(r, percent) {
+			b.WriteString(name[i : i+size])
+		} else {
+			for _, c := range []byte(name[i : i+size]) {
+				b.WriteByte('%')
+				b.WriteByte(hexDigits[c>>4])
+				b.WriteByte(hexDigits[c&15])
+			}
+		}
+		i += size
+	}
+	return b.String()
+}
+
+// forbidden says whether r may not stand in a znode name.
+func forbidden(r rune, percent bool) bool {
+	switch {
+	case r == '/', r <= 0x1f, r >= 0x7f && r <= 0x9f:
+		return true
+	case r >= 0xf000 && r <= 0xf8ff, r >= 0xfff0 && r <= 0xffff:
+		return true // U+FFFD, what broken UTF-8 decodes to, is among them
+	case r == '%':
+		return percent
+	}
+	return false
+}
+
+// Unescape undoes Escape; ok is false for what Escape does not write.
+func Unescape(child string) (name string, ok bool) {
+	if strings.IndexByte(child, '%') < 0 {
+		return child, Escape(child) == child
+	}
+	if child == "%" {
+		return "", true
+	}
+	var b strings.Builder
+	for i := 0; i < len(child); i++ {
+		if child[i] != '%' {
+			b.WriteByte(child[i])
+			continue
+		}
+		if i+2 >= len(child) {
+			return "", false
+		}
+		c, err := strconv.ParseUint(child[i+1:i+3], 16, 8)
+		if err != nil {
+			return "", false
+		}
+		b.WriteByte(byte(c))
+		i += 2
+	}
+	name = b.String()
+	return name, Escape(name) == child
+}
