@@ -1,0 +1,399 @@
+package global
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"conclave/actor"
+	"conclave/internal/keeper"
+	"conclave/zkdev"
+)
+
+const (
+	testT    = 8 * time.Second // session timeout
+	testTick = 2 * time.Second
+)
+
+// cluster is several nodes' globals over one ZooKeeper, for tests.
+type cluster struct {
+	t       *testing.T
+	dev     *zkdev.Server // nil: a real server
+	servers []string
+	root    string
+	virtual bool
+	members []*member
+}
+
+// bubble runs a test in virtual time over the development server.
+func bubble(t *testing.T, f func(t *testing.T, c *cluster)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		c := &cluster{t: t, virtual: true, servers: []string{"zk:2181"}, dev: zkdev.New(zkdev.Config{Tick: testTick})}
+		t.Cleanup(func() { c.dev.Close() })
+		f(t, c)
+	})
+}
+
+// member is one node's part.
+type member struct {
+	c      *cluster
+	name   string
+	keeper *keeper.Keeper
+	system *actor.System
+	g      *Globals
+	wire   *wire
+
+	mu     sync.Mutex
+	events []noted
+	said   []actor.Term // announced
+}
+
+type noted struct {
+	at time.Time
+	Event
+}
+
+// join starts a node. Nothing of it is left after the test.
+func (c *cluster) join(name string) *member {
+	c.t.Helper()
+	node := actor.NodeID{Name: name, Address: "10.0.0.1:1", Incarnation: uint64(len(c.members)) + 1}
+	m := &member{c: c, name: name, wire: newWire(c)}
+	var log *slog.Logger
+	if os.Getenv("GLOBAL_LOG") != "" {
+		log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug})).With("node", name)
+	}
+	m.system = actor.NewSystem(actor.SystemConfig{Node: node})
+	cfg := keeper.Config{
+		Servers: c.servers, Root: c.root, SessionTimeout: testT,
+		Incarnation: node.Incarnation, NodeData: []byte(node.String()),
+		Dial: m.wire.dial, Logger: log,
+	}
+	if c.virtual {
+		start := time.Now()
+		cfg.Clock = func() time.Duration { return time.Since(start) }
+	}
+	ready := make(chan struct{})
+	cfg.Notify = func(e keeper.Event) {
+		<-ready
+		m.g.Fact(e)
+	}
+	var err error
+	if m.keeper, err = keeper.Open(cfg); err != nil {
+		c.t.Fatal(err)
+	}
+	m.g = New(Config{
+		Keeper: m.keeper, System: m.system, Logger: log,
+		OnEvent: m.note,
+		Announce: func(t actor.Term, _ actor.PID) {
+			m.mu.Lock()
+			defer m.mu.Unlock()
+			m.said = append(m.said, t)
+		},
+	})
+	close(ready)
+	c.members = append(c.members, m)
+	c.t.Cleanup(m.leave)
+	return m
+}
+
+func (c *cluster) joinAll(n int) []*member {
+	var all []*member
+	for i := range n {
+		all = append(all, c.join(fmt.Sprintf("n%d", i+1)))
+	}
+	return all
+}
+
+func (m *member) leave() {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	m.g.Close(ctx)
+	m.system.Stop(ctx, actor.Shutdown)
+	m.wire.mend()
+	m.keeper.Close(ctx)
+}
+
+func (m *member) note(e Event) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.events = append(m.events, noted{time.Now(), e})
+}
+
+// seen are the events of one type so far, with their times.
+func seen[E Event](m *member) (events []E, times []time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, n := range m.events {
+		if e, ok := n.Event.(E); ok {
+			events = append(events, e)
+			times = append(times, n.at)
+		}
+	}
+	return events, times
+}
+
+// idles is a holder that does nothing until it must stop.
+func idles(p *actor.Process) error {
+	<-p.Done()
+	return nil
+}
+
+func (m *member) register(name string, code Code, opts ...Option) actor.PID {
+	m.c.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	pid, err := m.g.Register(ctx, name, code, opts...)
+	if err != nil {
+		m.c.t.Fatalf("%s: register %s: %v", m.name, name, err)
+	}
+	return pid
+}
+
+func (m *member) whereis(name string) actor.PID {
+	m.c.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	pid, err := m.g.Whereis(ctx, name)
+	if err != nil {
+		m.c.t.Fatalf("%s: whereis %s: %v", m.name, name, err)
+	}
+	return pid
+}
+
+func (m *member) withdraw(name string) {
+	m.c.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	if err := m.g.Withdraw(ctx, name); err != nil {
+		m.c.t.Fatalf("%s: withdraw %s: %v", m.name, name, err)
+	}
+}
+
+// session is the node's, which it waits for.
+func (m *member) session() *keeper.Session {
+	m.c.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	s, err := m.keeper.Session(ctx)
+	if err != nil {
+		m.c.t.Fatal(err)
+	}
+	return s
+}
+
+// until waits for a condition.
+func (c *cluster) until(what string, ok func() bool) {
+	c.t.Helper()
+	for range 60_000 {
+		if ok() {
+			return
+		}
+		c.settle()
+		if ok() {
+			return
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	c.t.Fatalf("not within five minutes: %s", what)
+}
+
+// settle lets everything happen that needs no time.
+func (c *cluster) settle() {
+	if c.virtual {
+		synctest.Wait()
+	}
+}
+
+// holders are the nodes that hold the name now.
+func (c *cluster) holders(name string) (all []*member) {
+	for _, m := range c.members {
+		if _, ok := m.g.Holding(name); ok {
+			all = append(all, m)
+		}
+	}
+	return all
+}
+
+func (c *cluster) holder(name string) *member {
+	c.t.Helper()
+	c.until("a holder of "+name, func() bool { return len(c.holders(name)) == 1 })
+	return c.holders(name)[0]
+}
+
+// candidates are the znodes of those who stand for the name, in no order.
+func (c *cluster) candidates(name string) []string {
+	c.t.Helper()
+	admin := c.admin()
+	children, _, err := admin.session().Children(context.Background(), admin.keeper.Paths().Global(name), nil)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return children
+}
+
+// admin is a node that stands for nothing: an administrator.
+func (c *cluster) admin() *member {
+	for _, m := range c.members {
+		if m.name == "admin" {
+			return m
+		}
+	}
+	return c.join("admin")
+}
+
+func (c *cluster) delete(path string) {
+	c.t.Helper()
+	if err := c.admin().session().Delete(context.Background(), path, keeper.AnyVersion); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// znode is the path of the node's only candidate for the name.
+func (m *member) znode(name string) string {
+	m.c.t.Helper()
+	g := m.g
+	g.mu.Lock()
+	c := g.candidates[name]
+	g.mu.Unlock()
+	for _, child := range m.c.candidates(name) {
+		if strings.HasPrefix(child, c.state.base) {
+			return m.keeper.Paths().Candidate(name, child)
+		}
+	}
+	m.c.t.Fatalf("%s has no candidate for %s", m.name, name)
+	return ""
+}
+
+// terms are all terms of a name that began in the cluster, in order of time,
+// with the times at which each began and ended (zero: not yet).
+type termSpan struct {
+	number      int64
+	node        string
+	began, over time.Time
+}
+
+func (c *cluster) terms(name string) (spans []termSpan) {
+	for _, m := range c.members {
+		begun, at := seen[TermBegan](m)
+		over, ends := seen[TermEnded](m)
+		for i, b := range begun {
+			if b.Term.Scope() != name {
+				continue
+			}
+			span := termSpan{number: b.Term.Number(), node: m.name, began: at[i]}
+			for j, e := range over {
+				if e.Term == b.Term {
+					span.over = ends[j]
+				}
+			}
+			spans = append(spans, span)
+		}
+	}
+	slices.SortFunc(spans, func(a, b termSpan) int { return a.began.Compare(b.began) })
+	return spans
+}
+
+// neverTwo checks that terms rise and no two overlapped.
+func (c *cluster) neverTwo(name string) {
+	c.t.Helper()
+	spans := c.terms(name)
+	for i := 1; i < len(spans); i++ {
+		a, b := spans[i-1], spans[i]
+		if b.number <= a.number {
+			c.t.Errorf("term %d of %s came after term %d of %s", b.number, b.node, a.number, a.node)
+		}
+		if a.over.IsZero() || b.began.Before(a.over) {
+			c.t.Errorf("term %d of %s began %v before term %d of %s was over", b.number, b.node, a.over.Sub(b.began), a.number, a.node)
+		}
+	}
+}
+
+// wire is a node's connection to ZooKeeper, which can be cut.
+type wire struct {
+	c     *cluster
+	mu    sync.Mutex
+	hole  bool
+	conns []net.Conn
+}
+
+func newWire(c *cluster) *wire { return &wire{c: c} }
+
+func (w *wire) dial(ctx context.Context, address string) (net.Conn, error) {
+	w.mu.Lock()
+	hole := w.hole
+	w.mu.Unlock()
+	if hole {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	var conn net.Conn
+	var err error
+	if w.c.dev != nil && w.c.virtual {
+		conn, err = w.c.dev.Dial()
+	} else {
+		conn, err = new(net.Dialer).DialContext(ctx, "tcp", address)
+	}
+	if err != nil {
+		return nil, err
+	}
+	conn = &wireConn{conn, w}
+	w.mu.Lock()
+	w.conns = append(w.conns, conn)
+	w.mu.Unlock()
+	return conn, nil
+}
+
+// cut swallows everything from now on, as a broken network does.
+func (w *wire) cut() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.hole = true
+}
+
+// mend lets new connections through; those from before the cut are dead.
+func (w *wire) mend() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.hole {
+		for _, c := range w.conns {
+			c.Close()
+		}
+		w.conns, w.hole = nil, false
+	}
+}
+
+type wireConn struct {
+	net.Conn
+	w *wire
+}
+
+func (c *wireConn) cut() bool {
+	c.w.mu.Lock()
+	defer c.w.mu.Unlock()
+	return c.w.hole
+}
+
+func (c *wireConn) Read(b []byte) (int, error) {
+	for {
+		n, err := c.Conn.Read(b)
+		if err != nil || !c.cut() {
+			return n, err
+		}
+	}
+}
+
+func (c *wireConn) Write(b []byte) (int, error) {
+	if c.cut() {
+		return len(b), nil
+	}
+	return c.Conn.Write(b)
+}

@@ -1,0 +1,657 @@
+package registry
+
+import (
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	"conclave/actor"
+)
+
+// The explorer runs the cache against a model of ZooKeeper: one history of
+// transactions, a follower that lags behind it, replies and watch events in one
+// stream, sessions that end at any moment, watches that are lost, wiped
+// ensembles. Everything is drawn from one seed.
+
+// TestExploredCacheKeepsItsPromises: see the checks in model.check... below.
+func TestExploredCacheKeepsItsPromises(t *testing.T) {
+	if s := os.Getenv("REGISTRY_SEED"); s != "" {
+		seed, err := strconv.ParseUint(s, 0, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		explore(t, seed, true)
+		return
+	}
+	runs := 1000
+	if testing.Short() {
+		runs = 50
+	}
+	base := rand.Uint64()
+	for i := range runs {
+		seed := base + uint64(i)
+		explore(t, seed, false)
+		if t.Failed() {
+			t.Fatalf("seed: REGISTRY_SEED=%d", seed)
+		}
+	}
+}
+
+var modelServices = []string{"ant", "bee", "cat", "dog"}
+
+// znode is the state of one service or of the list of services.
+type znode struct {
+	pzxid    int64
+	children map[string]bool
+}
+
+func (z *znode) clone() *znode {
+	return &znode{z.pzxid, maps.Clone(z.children)}
+}
+
+// tree is the model's znodes, by list. A service that is missing is absent.
+type tree map[listKey]*znode
+
+func (t tree) clone() tree {
+	c := make(tree)
+	for k, z := range t {
+		c[k] = z.clone()
+	}
+	return c
+}
+
+// txn is one change.
+type txn struct {
+	key    listKey
+	child  string
+	add    bool
+	zxid   int64
+	parent bool // creates or deletes the service's own znode
+}
+
+// apply changes the tree and returns the lists whose watches fire.
+func (t tree) apply(x txn) []listKey {
+	names := t[namesKey]
+	if x.parent {
+		names.pzxid = x.zxid
+		if x.add {
+			names.children[x.key.name] = true
+			t[x.key] = &znode{x.zxid, map[string]bool{}}
+			return []listKey{namesKey}
+		}
+		delete(names.children, x.key.name)
+		delete(t, x.key)
+		return []listKey{x.key, namesKey}
+	}
+	z := t[x.key]
+	z.pzxid = x.zxid
+	if x.add {
+		z.children[x.child] = true
+	} else {
+		delete(z.children, x.child)
+	}
+	return []listKey{x.key}
+}
+
+// message is what travels from the model's server to the client: a reply or a
+// watch event.
+type message struct {
+	key   listKey
+	armed uint64 // an event of this read's watch
+	post  event  // or a reply
+}
+
+// ask is a caller's question and what an answer must show.
+type ask struct {
+	want
+	own     int // index of the newest own write the caller knows of
+	leader  int // length of the history when it asked
+	cluster int
+}
+
+type model struct {
+	t       *testing.T
+	rnd     *rand.Rand
+	verbose bool
+	now     time.Duration
+	c       *cache
+
+	// The ensemble.
+	clusters int
+	zxid     int64
+	leader   tree
+	log      []txn
+	past     []tree // leader after so many transactions
+	applied  int    // how far the follower is
+	follower tree
+	watches  map[listKey][]uint64
+	toServer []any
+	toClient []message
+	session  uint64
+	alive    bool
+	connect  bool
+	lost     int  // watches lost
+	rewinds  bool // sessions may begin behind their own first write
+	rewound  bool // one has
+	calm     bool // nothing breaks any more
+
+	// The client's side.
+	mailbox []event
+	cells   map[listKey]*cell
+	asks    map[uint64]*ask
+	gone    map[uint64]bool // callers who went away
+	nextID  uint64
+	ownAck  map[listKey]int // how much of the history own writes oblige to show
+	shown   map[listKey]*list
+	reading map[listKey]bool
+	answers int
+}
+
+func explore(t *testing.T, seed uint64, verbose bool) {
+	rnd := rand.New(rand.NewPCG(seed, 1))
+	m := &model{
+		t: t, rnd: rnd, verbose: verbose, now: 1,
+		c: newCache(cacheConfig{
+			reads: 2 + rnd.IntN(3), reloads: 1 + rnd.IntN(2), calm: 50 * time.Millisecond,
+			check: time.Minute, forget: 10 * time.Minute,
+			backoff: 10 * time.Millisecond, backoffMax: time.Second,
+		}, seed),
+		rewinds: seed%4 == 0,
+		cells:   make(map[listKey]*cell),
+		asks:    make(map[uint64]*ask),
+		gone:    make(map[uint64]bool),
+		shown:   make(map[listKey]*list),
+	}
+	m.wipe()
+	for range 600 {
+		m.random()
+		if t.Failed() {
+			return
+		}
+	}
+	m.quiesce()
+}
+
+func (m *model) logf(format string, args ...any) {
+	if m.verbose {
+		m.t.Logf("%v: "+format, append([]any{m.now}, args...)...)
+	}
+}
+
+func (m *model) wipe() {
+	m.clusters++
+	m.leader = tree{namesKey: {children: map[string]bool{}}}
+	m.log, m.past = nil, []tree{m.leader.clone()}
+	m.ownAck = make(map[listKey]int)
+	m.expire()
+	m.applied, m.follower = 0, m.leader.clone()
+}
+
+func (m *model) cluster() string { return fmt.Sprint("cluster", m.clusters) }
+
+func (m *model) expire() {
+	m.toServer, m.toClient = nil, nil
+	m.watches = make(map[listKey][]uint64)
+	m.reading = make(map[listKey]bool)
+	if m.alive {
+		m.logf("session %d lost", m.session)
+		m.mailbox = append(m.mailbox, sessionLost{m.session})
+	}
+	m.alive, m.connect = false, false
+}
+
+func (m *model) newSession() {
+	if m.alive {
+		return
+	}
+	m.session++
+	m.alive, m.connect = true, true
+	m.advance(len(m.log)) // its own first write
+	if m.rewinds && m.rnd.IntN(4) == 0 && len(m.log) > 0 {
+		// What must not happen, and what the barrier is for.
+		m.applied = m.rnd.IntN(len(m.log))
+		m.follower = m.past[m.applied].clone()
+		m.rewound = true
+	}
+	m.logf("session %d up, %s, applied %d of %d", m.session, m.cluster(), m.applied, len(m.log))
+	m.mailbox = append(m.mailbox, sessionUp{m.session, m.cluster()})
+}
+
+// change makes a random transaction.
+func (m *model) change() {
+	key := serviceKey(modelServices[m.rnd.IntN(len(modelServices))])
+	m.zxid++
+	x := txn{key: key, zxid: m.zxid, add: true}
+	z := m.leader[key]
+	switch {
+	case z == nil:
+		x.parent = true
+	case len(z.children) == 0 && m.rnd.IntN(2) == 0:
+		x.parent, x.add = true, false
+	default:
+		x.child = modelMember(1 + m.rnd.IntN(4))
+		x.add = !z.children[x.child]
+	}
+	m.commit(x)
+}
+
+func modelMember(n int) string {
+	return actor.MakePID(actor.NodeID{Name: "n", Incarnation: 1}, uint64(n)).String()
+}
+
+func (m *model) commit(x txn) {
+	m.logf("commit %v", x)
+	m.leader.apply(x)
+	m.log = append(m.log, x)
+	m.past = append(m.past, m.leader.clone())
+}
+
+// advance lets the follower apply the history up to n.
+func (m *model) advance(n int) {
+	for ; m.applied < n; m.applied++ {
+		for _, key := range m.follower.apply(m.log[m.applied]) {
+			armed := m.watches[key]
+			delete(m.watches, key)
+			if len(armed) > 0 && m.rnd.IntN(40) == 0 && !m.rewound {
+				m.lost++
+				m.logf("watch on %v lost", key)
+				continue
+			}
+			for _, a := range armed {
+				m.toClient = append(m.toClient, message{key: key, armed: a})
+			}
+		}
+	}
+}
+
+// serve handles the client's next request.
+func (m *model) serve() {
+	if len(m.toServer) == 0 || !m.connect {
+		return
+	}
+	req := m.toServer[0]
+	m.toServer = m.toServer[1:]
+	switch req := req.(type) {
+	case startRead:
+		done := readDone{key: req.key, session: req.session, read: req.read}
+		if req.fresh {
+			m.advance(len(m.log))
+		}
+		z := m.follower[req.key]
+		switch {
+		case m.rnd.IntN(15) == 0 && !m.calm:
+			done.outcome = broken
+		case z == nil:
+			done.outcome = absent
+		default:
+			l := &list{cluster: m.cluster(), session: req.session, read: req.read, pzxid: z.pzxid}
+			children := slices.Sorted(maps.Keys(z.children))
+			if req.key == namesKey {
+				l.setNames(children)
+			} else if strays := l.setPIDs(children, req.old); len(strays) > 0 {
+				m.t.Errorf("strays %v", strays)
+			}
+			done.list = l
+			if req.watch {
+				m.watches[req.key] = append(m.watches[req.key], req.read)
+			}
+		}
+		m.toClient = append(m.toClient, message{post: done})
+	case startCheck:
+		done := checkDone{key: req.key, session: req.session, read: req.read, outcome: absent}
+		if z := m.follower[req.key]; z != nil {
+			done.outcome, done.pzxid = found, z.pzxid
+		}
+		m.toClient = append(m.toClient, message{post: done})
+	case txn: // an own write
+		if m.leader[req.key] == nil {
+			m.zxid++
+			m.commit(txn{key: req.key, zxid: m.zxid, add: true, parent: true})
+		}
+		m.zxid++
+		req.zxid = m.zxid
+		req.add = !m.leader[req.key].children[req.child]
+		m.commit(req)
+		m.advance(len(m.log))
+		m.toClient = append(m.toClient, message{post: ownDone{ownWrite{req.key}, m.clusters, len(m.log)}})
+	}
+}
+
+// deliver hands the client's side the next message from the server.
+func (m *model) deliver() {
+	if len(m.toClient) == 0 || !m.connect {
+		return
+	}
+	msg := m.toClient[0]
+	m.toClient = m.toClient[1:]
+	if msg.post != nil {
+		m.mailbox = append(m.mailbox, msg.post)
+		return
+	}
+	upTo := msg.armed
+	if cell := m.cells[msg.key]; cell != nil {
+		upTo = cell.doubt(0, 0)
+	}
+	m.logf("watch %d on %v fired up to %d", msg.armed, msg.key, upTo)
+	m.mailbox = append(m.mailbox, fired{msg.key, msg.armed, upTo})
+}
+
+// work feeds the machine the next event of its mailbox.
+func (m *model) work() {
+	if len(m.mailbox) == 0 {
+		return
+	}
+	ev := m.mailbox[0]
+	m.mailbox = m.mailbox[1:]
+	if done, ok := ev.(readDone); ok && done.session == m.session {
+		m.reading[done.key] = false
+	}
+	if own, ok := ev.(ownDone); ok {
+		m.step(own.ownWrite)
+		if own.cluster == m.clusters {
+			m.ownAck[own.key] = max(m.ownAck[own.key], own.index)
+		}
+		return
+	}
+	m.step(ev)
+}
+
+// ownDone is the reply to an own write, which the history has up to index.
+type ownDone struct {
+	ownWrite
+	cluster, index int
+}
+
+func (m *model) step(ev event) {
+	m.logf("event %T%+v", ev, ev)
+	for _, a := range m.c.step(ev, m.now) {
+		m.logf("    action %T%+v", a, a)
+		m.act(a)
+	}
+	if m.c.inflight > m.c.cfg.reads {
+		m.t.Errorf("%d reads at once", m.c.inflight)
+	}
+}
+
+func (m *model) cell(key listKey) *cell {
+	c := m.cells[key]
+	if c == nil {
+		c = new(cell)
+		m.cells[key] = c
+	}
+	return c
+}
+
+func (m *model) act(a action) {
+	switch a := a.(type) {
+	case startRead:
+		if a.session != m.session || !m.alive {
+			return // it will end with its session
+		}
+		if m.reading[a.key] {
+			m.t.Errorf("two reads of %v at once", a.key)
+		}
+		m.reading[a.key] = true
+		if a.watch && len(m.watches[a.key]) > m.lost {
+			m.t.Errorf("watches %v on %v already", m.watches[a.key], a.key)
+		}
+		m.cell(a.key).started.Store(a.read)
+		m.toServer = append(m.toServer, a)
+	case startCheck:
+		if a.session == m.session && m.alive {
+			m.toServer = append(m.toServer, a)
+		}
+	case startSweep:
+		var keys []listKey
+		for _, k := range slices.SortedFunc(maps.Keys(m.cells), compareKeys) {
+			if m.rnd.IntN(3) > 0 {
+				keys = append(keys, k)
+			}
+		}
+		m.mailbox = append(m.mailbox, used{keys})
+	case publish:
+		old := m.shown[a.key]
+		if old != nil && old.cluster == a.list.cluster && old.pzxid > a.list.pzxid {
+			m.t.Errorf("%v went back from %d to %d", a.key, old.pzxid, a.list.pzxid)
+		}
+		m.shown[a.key] = a.list
+		m.cell(a.key).list.Store(a.list)
+	case doubt:
+		m.cell(a.key).raise(a.upTo, 0)
+	case hide:
+		if a.key == namesKey {
+			m.cell(a.key).list.Store(nil)
+		} else {
+			delete(m.cells, a.key)
+		}
+	case answer:
+		m.answered(a)
+	case report:
+		if a.event.Kind == EventWentBack {
+			m.t.Errorf("history went back: %v", a.event)
+		}
+	default:
+		m.t.Errorf("action %T", a)
+	}
+}
+
+// ask makes a caller.
+func (m *model) ask() {
+	m.nextID++
+	key := serviceKey(modelServices[m.rnd.IntN(len(modelServices))])
+	q := &ask{own: m.ownAck[key], leader: len(m.log), cluster: m.clusters}
+	q.want = want{waiter{id: m.nextID}, key}
+	switch m.rnd.IntN(6) {
+	case 0:
+		q.mode = modeFresh
+	case 1:
+		q.mode, q.members = modeMembers, 1+m.rnd.IntN(3)
+	}
+	q.need, q.needNames = 1, 1
+	if c := m.cells[key]; c != nil {
+		if l := c.list.Load(); l != nil && q.mode == modeCached && l.read > c.fired.Load() {
+			m.checkAnswer(q, l)
+			return
+		}
+		q.need = c.fired.Load() + 1
+	}
+	if c := m.cells[namesKey]; c != nil {
+		q.needNames = c.fired.Load() + 1
+	}
+	m.asks[q.id] = q
+	m.mailbox = append(m.mailbox, q.want)
+}
+
+func (m *model) answered(a answer) {
+	q := m.asks[a.id]
+	if q == nil {
+		if m.gone[a.id] {
+			delete(m.gone, a.id) // the answer crossed the cancellation
+			return
+		}
+		m.t.Errorf("answer to nobody: %+v", a)
+		return
+	}
+	delete(m.asks, a.id)
+	if a.err != nil {
+		m.t.Errorf("error %v", a.err)
+	}
+	m.checkAnswer(q, a.list)
+}
+
+// checkAnswer: an answer shows at least the caller's own writes, a fresh one
+// everything that had been committed when it was asked for.
+func (m *model) checkAnswer(q *ask, l *list) {
+	m.answers++
+	if l != nil && l.cluster != m.cluster() || m.lost > 0 {
+		return // the wipe has not been noticed yet; what was lost is repaired later
+	}
+	if l.size() < q.members {
+		m.t.Errorf("%d members for one who waits for %d", l.size(), q.members)
+	}
+	from := q.own
+	if q.mode == modeFresh {
+		from = q.leader
+	}
+	if m.rewound && q.mode != modeFresh {
+		return // sessions that see less than their own write promise nothing
+	}
+	if q.cluster != m.clusters {
+		return // asked before the wipe
+	}
+	for i := from; i <= len(m.log); i++ {
+		z := m.past[i][q.key]
+		if z == nil && l == nil || z != nil && l != nil && z.pzxid == l.pzxid {
+			return
+		}
+		// A fast look-up may be ahead of what this history index says, never behind.
+	}
+	if !m.alive && q.mode != modeFresh && l == nil {
+		return
+	}
+	m.t.Errorf("%+v got %+v; own %d, leader %d of %d", q.want, l, q.own, q.leader, len(m.log))
+}
+
+func (m *model) random() {
+	switch n := m.rnd.IntN(100); {
+	case n < 12:
+		m.ask()
+	case n < 17 && len(m.asks) > 0:
+		ids := slices.Sorted(maps.Keys(m.asks))
+		q := m.asks[ids[m.rnd.IntN(len(ids))]]
+		if m.rnd.IntN(4) == 0 {
+			delete(m.asks, q.id)
+			m.gone[q.id] = true
+			m.mailbox = append(m.mailbox, cancel{q.key, q.id})
+		}
+	case n < 25:
+		m.change()
+	case n < 30:
+		if m.alive && m.connect {
+			key := serviceKey(modelServices[m.rnd.IntN(len(modelServices))])
+			m.toServer = append(m.toServer, txn{key: key, child: modelMember(9)})
+		}
+	case n < 40:
+		if m.connect && m.applied < len(m.log) {
+			m.advance(m.applied + 1 + m.rnd.IntN(len(m.log)-m.applied))
+		}
+	case n < 55:
+		m.serve()
+	case n < 70:
+		m.deliver()
+	case n < 92:
+		m.work()
+	case n < 95:
+		m.now += time.Duration(m.rnd.Int64N(int64(100 * time.Millisecond)))
+		m.step(tick{})
+	case n < 96:
+		m.now += time.Duration(m.rnd.Int64N(int64(2 * time.Minute)))
+		m.step(tick{})
+	case n < 98:
+		if m.alive {
+			m.connect = !m.connect
+			if m.connect {
+				m.mailbox = append(m.mailbox, resumed{m.session})
+			} else {
+				m.mailbox = append(m.mailbox, suspended{m.session})
+			}
+		} else {
+			m.newSession()
+		}
+	case n < 99:
+		if m.rnd.IntN(3) == 0 {
+			m.expire()
+		}
+	default:
+		if m.rnd.IntN(10) == 0 {
+			m.wipe()
+		}
+	}
+}
+
+// quiesce lets everything settle and looks whether all is well then: nobody
+// waits who need not, and every look-up shows the truth.
+func (m *model) quiesce() {
+	m.calm = true
+	if m.alive && !m.connect {
+		m.connect = true
+		m.mailbox = append(m.mailbox, resumed{m.session})
+	}
+	m.newSession()
+	idle := func() {
+		for range 10000 {
+			m.advance(len(m.log))
+			if len(m.toServer)+len(m.toClient)+len(m.mailbox) == 0 {
+				return
+			}
+			m.serve()
+			m.deliver()
+			m.work()
+		}
+		m.t.Errorf("it never becomes quiet")
+	}
+	later := func(d time.Duration) {
+		for end := m.now + d; m.now < end; {
+			at, ok := m.c.deadline()
+			if !ok || at > end {
+				at = end
+			}
+			m.now = max(at, m.now+1)
+			m.step(tick{})
+			idle()
+		}
+	}
+	idle()
+	later(10 * time.Second)
+	for range 3 { // everything is in use, so lost watches are found out
+		m.step(used{slices.SortedFunc(maps.Keys(m.cells), compareKeys)})
+		later(2 * time.Minute)
+	}
+	m.lost = 0
+	for _, e := range m.c.entries {
+		for _, w := range e.waiters {
+			if m.gone[w.id] {
+				m.t.Errorf("caller %d is gone and not forgotten", w.id)
+			}
+		}
+	}
+	for id, q := range m.asks {
+		if q.mode != modeMembers {
+			m.t.Errorf("caller %d still waits: %+v", id, q.want)
+		} else if z := m.leader[q.key]; z != nil && len(z.children) >= q.members {
+			m.t.Errorf("caller %d still waits: %+v; members: %v", id, q.want, z.children)
+		}
+	}
+	m.asks = make(map[uint64]*ask)
+	for _, name := range modelServices {
+		key := serviceKey(name)
+		for {
+			before := m.answers
+			m.nextID++
+			q := &ask{own: len(m.log), leader: len(m.log), cluster: m.clusters}
+			q.want = want{waiter{id: m.nextID, need: 1, needNames: 1}, key}
+			if c := m.cells[key]; c != nil {
+				q.need = c.fired.Load() + 1
+			}
+			if c := m.cells[namesKey]; c != nil {
+				q.needNames = c.fired.Load() + 1
+			}
+			m.asks[q.id] = q
+			m.mailbox = append(m.mailbox, q.want)
+			idle()
+			later(5 * time.Second)
+			if m.answers == before {
+				m.t.Errorf("look-up of %q is not answered", name)
+			}
+			break
+		}
+	}
+	if m.c.inflight != 0 || len(m.c.soon) != 0 || len(m.c.later) != 0 {
+		m.t.Errorf("left over: %d reads, queues %v %v", m.c.inflight, m.c.soon, m.c.later)
+	}
+}
