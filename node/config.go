@@ -1,0 +1,183 @@
+package node
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+
+	"conclave/actor"
+	"conclave/internal/keeper"
+	"conclave/transport"
+)
+
+// Credential is presented to ZooKeeper in every session; see [Digest].
+type Credential = keeper.Credential
+
+// Digest is the credential of ZooKeeper's "digest" scheme.
+func Digest(user, password string) Credential { return keeper.DigestCredential(user, password) }
+
+// ACL permits one identity to do something with the znodes of the cluster.
+type ACL = keeper.ACL
+
+// DigestACL permits everything to those who present that [Digest], and nothing
+// to others.
+func DigestACL(user, password string) []ACL {
+	return keeper.DigestACL(keeper.PermAll, user, password)
+}
+
+// DefaultRoot is the znode everything lives under where nothing else is said.
+const DefaultRoot = keeper.DefaultRoot
+
+// Config says who a node is and how it reaches the others. Only ZooKeeper has
+// no useful zero value.
+type Config struct {
+	// Name is for people and logs; it need not be unique. Default: program and
+	// process id. Not allowed in it: '/', '@', '#' and control characters.
+	Name string
+	// Listen is the address for links from other nodes. Default 127.0.0.1:0, a
+	// free port on loopback.
+	Listen string
+	// Advertise is the address that other nodes dial. Default: the listener's.
+	Advertise string
+	// Guest makes a node that does not listen: it dials, others answer over
+	// its link, and it can offer and hold nothing. For programs that live for a moment.
+	Guest bool
+
+	// ZooKeeper is its servers, "host:port" each.
+	ZooKeeper []string
+	// Root is the znode everything lives under: nodes with different roots are
+	// of different clusters. Default [DefaultRoot].
+	Root string
+	// SessionTimeout is asked of ZooKeeper, which may bend it to its bounds (2
+	// to 20 of its ticks). It bounds how long a dead holder goes unnoticed.
+	// Default 10 s.
+	SessionTimeout time.Duration
+	// Credentials are presented to ZooKeeper. Default none.
+	Credentials []Credential
+	// ACL is given to every znode the node makes. Default open to all, as
+	// ZooKeeper's own.
+	ACL []ACL
+
+	// Secret is what nodes must share to link. It is proved, never sent.
+	Secret []byte
+	// TLS, if set, is used for every link, as client and as server.
+	TLS *tls.Config
+	// Insecure allows a listener on more than loopback with neither.
+	Insecure bool
+
+	// AdvertiseNames says which locally registered names become services of
+	// the cluster by themselves. Default (nil): all.
+	AdvertiseNames func(name string) bool
+
+	// Logger gets what an operator should know. Default slog.Default.
+	Logger *slog.Logger
+	// Limits bound what the node holds in memory.
+	Limits Limits
+	// OnEvent is told of every fact in the life of the node; see [Event]. It
+	// is called from many goroutines and must not block.
+	OnEvent func(Event)
+
+	// Seams for tests. The defaults are TCP, TCP, and a clock that counts
+	// suspension.
+	Transport     transport.Transport
+	DialZooKeeper func(ctx context.Context, address string) (net.Conn, error)
+	Clock         func() time.Duration
+}
+
+// Limits bound what a node holds in memory and how long it waits. Zero fields
+// mean the defaults.
+type Limits struct {
+	// MaxMessage is the largest message in bytes, encoded and with its header,
+	// in both directions. Default 16 MiB.
+	MaxMessage int
+	// Outbox is how many bytes may wait for one peer before senders wait.
+	// Default 4 MiB.
+	Outbox int
+	// Mailbox is the default bound of a process. Default
+	// actor.DefaultMailboxLimit messages, Refuse.
+	Mailbox actor.Mailbox
+	// LinkTimeout is how long a link may be silent before it counts as lost;
+	// three heartbeats fit in it. Default 15 s.
+	LinkTimeout time.Duration
+	// DialTimeout bounds connecting to a peer, handshake included. Default 5 s.
+	DialTimeout time.Duration
+	// Handshakes is how many unfinished ones the listener keeps. Default 128.
+	Handshakes int
+}
+
+func (l Limits) filled() Limits {
+	set := func(v *int, d int) {
+		if *v == 0 {
+			*v = d
+		}
+	}
+	wait := func(v *time.Duration, d time.Duration) {
+		if *v == 0 {
+			*v = d
+		}
+	}
+	set(&l.MaxMessage, 16<<20)
+	set(&l.Outbox, 4<<20)
+	wait(&l.LinkTimeout, 15*time.Second)
+	wait(&l.DialTimeout, 5*time.Second)
+	return l
+}
+
+// filled is the config with its defaults, or what is wrong with it.
+func (c Config) filled() (Config, error) {
+	bad := func(format string, args ...any) (Config, error) {
+		return c, fmt.Errorf("%w: "+format, append([]any{ErrConfig}, args...)...)
+	}
+	if c.Name == "" {
+		c.Name = fmt.Sprintf("%s-%d", filepath.Base(os.Args[0]), os.Getpid())
+	}
+	if err := (actor.NodeID{Name: c.Name}).Check(); err != nil {
+		return bad("Name: %w", err)
+	}
+	if len(c.ZooKeeper) == 0 {
+		return bad("ZooKeeper: no server is named")
+	}
+	if c.Guest && (c.Listen != "" || c.Advertise != "") {
+		return bad("a Guest does not listen: Listen and Advertise must be empty")
+	}
+	if c.Listen == "" {
+		c.Listen = "127.0.0.1:0"
+	}
+	if c.Transport == nil {
+		host, _, err := net.SplitHostPort(c.Listen)
+		if err != nil {
+			return bad("Listen %q: %w", c.Listen, err)
+		}
+		if len(c.Secret) == 0 && c.TLS == nil && !c.Insecure && !c.Guest && !loopback(host) {
+			return bad("Listen %q: others can reach it, so nodes must prove who they are: set Secret or TLS (or Insecure, if the network is trusted)", c.Listen)
+		}
+		c.Transport = transport.NewTCP()
+	}
+	if c.Limits.MaxMessage < 0 || c.Limits.Outbox < 0 || c.Limits.LinkTimeout < 0 || c.Limits.DialTimeout < 0 {
+		return bad("Limits: negative")
+	}
+	c.Limits = c.Limits.filled()
+	if c.Limits.MaxMessage < 4*frameOverhead || c.Limits.MaxMessage > transport.LargestMaxFrame {
+		return bad("Limits.MaxMessage is %d, must be %d to %d", c.Limits.MaxMessage, 4*frameOverhead, transport.LargestMaxFrame)
+	}
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	if c.OnEvent == nil {
+		c.OnEvent = func(Event) {}
+	}
+	return c, nil
+}
+
+func loopback(host string) bool {
+	if host == "localhost" {
+		return true
+	}
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsLoopback()
+}

@@ -1,0 +1,40 @@
+package node
+
+import (
+	"errors"
+
+	"conclave/actor"
+)
+
+// Errors of a node's calls. Those of processes are in package actor, those of
+// ZooKeeper come through from the calls that touch it.
+var (
+	// ErrStopped: the node has been stopped.
+	ErrStopped = actor.ErrStopped
+	// ErrNoHolder: nobody held the global within the context's time.
+	ErrNoHolder = errors.New("nobody holds that name")
+	// ErrNoCapable: nobody offers the service.
+	ErrNoCapable = errors.New("nobody offers that service")
+	// ErrUnknownOutcome: the message may or may not have been accepted; it was
+	// not repeated.
+	ErrUnknownOutcome = errors.New("unknown outcome: it may have been accepted")
+	// ErrTooLarge: a message is over the limit of the receiving node.
+	ErrTooLarge = errors.New("message too large")
+	// ErrUnreachable: a guest, which listens nowhere, has no link with us (any more).
+	ErrUnreachable = errors.New("it listens nowhere and has no link with this node")
+	// ErrRefused: the other node does not link with this one; the text says why.
+	ErrRefused = errors.New("refused by the other node")
+	// ErrOtherCluster: the other node belongs to another cluster.
+	ErrOtherCluster = errors.New("it belongs to another cluster")
+	// ErrConfig is wrapped by what Start says about its Config.
+	ErrConfig = errors.New("configuration")
+
+	errReplaced  = errors.New("the other node made a new link")
+	errNoVerdict = errors.New("the other node did not answer the handshake")
+	errHeartbeat = errors.New("no heartbeat")
+)
+
+type refusedError struct{ why string }
+
+func (e *refusedError) Error() string { return ErrRefused.Error() + ": " + e.why }
+func (e *refusedError) Unwrap() error { return ErrRefused }

@@ -1,0 +1,44 @@
+package node
+
+import (
+	"fmt"
+
+	"github.com/vmihailenco/msgpack/v5"
+
+	"conclave/actor"
+)
+
+// hello is what a node says of itself in the handshake. Fields can be added:
+// unknown ones are passed over.
+type hello struct {
+	Name        string
+	Address     string // empty: a guest
+	Incarnation uint64
+	Cluster     string // the cluster id; empty while it is not known yet
+}
+
+func (h hello) node() actor.NodeID {
+	return actor.NodeID{Name: h.Name, Address: h.Address, Incarnation: h.Incarnation}
+}
+
+func (h hello) encode() []byte {
+	b, err := msgpack.Marshal(h)
+	if err != nil {
+		panic(err) // strings and a number always encode
+	}
+	return b
+}
+
+func parseHello(b []byte) (hello, error) {
+	var h hello
+	if err := msgpack.Unmarshal(b, &h); err != nil {
+		return h, fmt.Errorf("unreadable hello: %w", err)
+	}
+	if err := h.node().Check(); err != nil {
+		return h, fmt.Errorf("hello: %w", err)
+	}
+	if h.Incarnation == 0 {
+		return h, fmt.Errorf("hello of %s without an incarnation", h.Name)
+	}
+	return h, nil
+}

@@ -1,0 +1,336 @@
+package node
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"conclave/actor"
+	"conclave/codec"
+	"conclave/global"
+	"conclave/internal/keeper"
+	"conclave/registry"
+)
+
+// Node joins a program to the cluster: it hosts processes, links with other
+// nodes as messages need it, advertises services, looks them up from a local
+// cache, and stands for globals. Its methods are safe for concurrent use.
+type Node struct {
+	cfg      Config
+	id       actor.NodeID
+	system   *actor.System
+	links    *links
+	keeper   *keeper.Keeper
+	registry *registry.Registry
+	globals  *global.Globals
+	log      *slog.Logger
+	adverts  *adverts
+
+	stopCollisions func()
+
+	mu      sync.Mutex
+	held    map[actor.Term]actor.PID // what is held here, for peers that link later
+	ending  map[actor.PID]struct{}   // registered by hand, to be dropped when they end
+	begun   chan struct{}            // closed when Start has put everything together
+	stopped chan struct{}            // closed when Stop has finished
+	once    sync.Once
+	stopErr error
+}
+
+// Start makes a node and returns as soon as it listens; ctx bounds that. It
+// does not wait for ZooKeeper: the node connects in the background, for ever,
+// and calls that need it wait within their own contexts. An error is about cfg
+// (it wraps ErrConfig) or the address to listen on.
+func Start(ctx context.Context, cfg Config) (*Node, error) {
+	cfg, err := cfg.filled()
+	if err != nil {
+		return nil, err
+	}
+	var random [8]byte
+	if _, err := rand.Read(random[:]); err != nil {
+		return nil, fmt.Errorf("no random incarnation: %w", err)
+	}
+	n := &Node{
+		cfg:     cfg,
+		log:     cfg.Logger,
+		held:    make(map[actor.Term]actor.PID),
+		ending:  make(map[actor.PID]struct{}),
+		begun:   make(chan struct{}),
+		stopped: make(chan struct{}),
+	}
+	n.id = actor.NodeID{Name: cfg.Name, Incarnation: binary.BigEndian.Uint64(random[:]) | 1}
+
+	n.links = newLinks(cfg, n.event, n.eachHeld)
+	if !cfg.Guest {
+		if n.id.Address, err = n.links.listen(ctx, cfg.Listen, cfg.Advertise, n.id); err != nil {
+			return nil, err
+		}
+		if err := n.id.Check(); err != nil {
+			n.links.abandon()
+			return nil, fmt.Errorf("%w: Advertise: %w", ErrConfig, err)
+		}
+	}
+	n.system = actor.NewSystem(actor.SystemConfig{
+		Node:         n.id,
+		Router:       n.links,
+		Directory:    (*directory)(n),
+		Mailbox:      cfg.Limits.Mailbox,
+		Logger:       cfg.Logger,
+		OnDeadLetter: n.deadLetter,
+		OnTerm:       n.termHeard,
+	})
+	n.links.begin(n.system)
+
+	n.keeper, err = keeper.Open(keeper.Config{
+		Servers:        cfg.ZooKeeper,
+		Root:           cfg.Root,
+		SessionTimeout: cfg.SessionTimeout,
+		Credentials:    cfg.Credentials,
+		ACL:            cfg.ACL,
+		Dial:           cfg.DialZooKeeper,
+		Clock:          cfg.Clock,
+		Logger:         cfg.Logger,
+		Incarnation:    n.id.Incarnation,
+		NodeData:       []byte(n.id.String()),
+		Notify:         n.fact,
+	})
+	if err != nil {
+		n.links.abandon()
+		return nil, fmt.Errorf("%w: %w", ErrConfig, err)
+	}
+	n.registry, err = registry.New(registry.Config{
+		Keeper: n.keeper, Self: n.id, Alive: n.system.Alive, Logger: cfg.Logger, OnEvent: n.registryEvent,
+	})
+	if err != nil {
+		_ = n.keeper.Close(ctx)
+		n.links.abandon()
+		return nil, err
+	}
+	n.globals = global.New(global.Config{
+		Keeper: n.keeper, System: n.system, Logger: cfg.Logger, OnEvent: n.globalEvent,
+		Announce: n.links.announceTerm,
+	})
+	n.adverts = newAdverts(n.registry)
+	n.stopCollisions = codec.OnCollision(func(c codec.Collision) {
+		n.event(Event{Kind: Collision, Err: errors.New(c.String())})
+		n.log.Warn("two Go types go by one name on the wire", "collision", c.String())
+	})
+	close(n.begun)
+	n.links.accept()
+	return n, nil
+}
+
+// ID names this run of the node.
+func (n *Node) ID() actor.NodeID { return n.id }
+
+// Ready waits until the node has an established ZooKeeper session.
+func (n *Node) Ready(ctx context.Context) error {
+	_, err := n.keeper.Session(ctx)
+	return err
+}
+
+// Stopped is closed when the node has been stopped.
+func (n *Node) Stopped() <-chan struct{} { return n.stopped }
+
+// Stop leaves in order: it unregisters, resigns from what it holds or stands
+// for, stops every process, hands what was sent before to the peers, and ends
+// its session, all within ctx. Whatever cannot be done in time is left to
+// ZooKeeper and the peers, who find out by the session's and the links' ends;
+// the error then says what. It returns promptly while ZooKeeper is away.
+func (n *Node) Stop(ctx context.Context) error {
+	n.once.Do(func() {
+		n.stopErr = n.stop(ctx)
+		close(n.stopped)
+	})
+	<-n.stopped
+	return n.stopErr
+}
+
+func (n *Node) stop(ctx context.Context) error {
+	var failed []error
+	note := func(what string, err error) {
+		if err != nil {
+			failed = append(failed, fmt.Errorf("%s: %w", what, err))
+		}
+	}
+	n.adverts.close()
+	if s := n.keeper.Current(); s != nil && s.Connected() {
+		// Otherwise the session's end does it.
+		note("unregister", n.registry.UnregisterAll(ctx))
+	}
+	note("resign", n.globals.Close(ctx))
+	n.registry.Close()
+	note("stop processes", n.system.Stop(ctx, actor.Shutdown))
+	note("flush", n.links.close(ctx))
+	if err := n.keeper.Close(ctx); err != nil && !errors.Is(err, keeper.ErrNotConnected) {
+		note("end the session", err)
+	}
+	n.stopCollisions()
+	return errors.Join(failed...)
+}
+
+// Spawn starts a process.
+func (n *Node) Spawn(f actor.Func, opts ...actor.SpawnOption) actor.PID {
+	return n.system.Spawn(f, opts...)
+}
+
+// SpawnHandler starts an event-driven process.
+func (n *Node) SpawnHandler(h actor.Handler, opts ...actor.SpawnOption) actor.PID {
+	return n.system.SpawnHandler(h, opts...)
+}
+
+// Exit tells a process, here or elsewhere, to stop. See actor.Process.Exit.
+func (n *Node) Exit(pid actor.PID, reason error) { n.system.Exit(pid, reason) }
+
+// Send sends body to a process from outside any process. See
+// actor.Process.Send; it waits under back-pressure until the node is stopped.
+func (n *Node) Send(to actor.PID, body any) error {
+	return n.system.Send(n.links.life, to, body)
+}
+
+// SendName sends body to whichever process of that node has the local name.
+func (n *Node) SendName(node actor.NodeID, localName string, body any) error {
+	return n.system.SendName(n.links.life, node, localName, body)
+}
+
+// Whereis is the process of this node with that local name; zero if there is none.
+func (n *Node) Whereis(localName string) actor.PID { return n.system.Whereis(localName) }
+
+// RegisterName gives a process of this node a local name. See actor.Process.Register.
+func (n *Node) RegisterName(localName string, pid actor.PID) error {
+	return n.system.Register(localName, pid)
+}
+
+// Alive says whether pid is a process of this node that has not ended.
+func (n *Node) Alive(pid actor.PID) bool { return n.system.Alive(pid) }
+
+// DeadLetters counts the messages that reached nobody, for one reason.
+func (n *Node) DeadLetters(r actor.DeadReason) uint64 { return n.system.DeadLetters(r) }
+
+// Request makes the node an actor.Caller; the call is not bounded. See With and
+// Within.
+func (n *Node) Request(to actor.PID, body any) (actor.Message, error) {
+	return n.system.Request(n.links.life, to, body)
+}
+
+// With is the node as a Caller whose calls end with ctx.
+func (n *Node) With(ctx context.Context) actor.Caller { return caller{n, ctx, 0} }
+
+// Within is the node as a Caller whose calls end after d with actor.ErrTimeout.
+func (n *Node) Within(d time.Duration) actor.Caller { return caller{n, n.links.life, d} }
+
+type caller struct {
+	n   *Node
+	ctx context.Context
+	d   time.Duration
+}
+
+func (c caller) Request(to actor.PID, body any) (actor.Message, error) {
+	ctx := c.ctx
+	if c.d > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, c.d, actor.ErrTimeout)
+		defer cancel()
+	}
+	return c.n.system.Request(ctx, to, body)
+}
+
+// fact takes what happens to the ZooKeeper session.
+func (n *Node) fact(e keeper.Event) {
+	<-n.begun
+	switch e := e.(type) {
+	case keeper.SessionUp:
+		n.links.setCluster(e.ClusterID)
+		n.event(Event{Kind: SessionUp, Cluster: e.ClusterID})
+		n.log.Info("ZooKeeper session", "node", n.id, "cluster", e.ClusterID, "timeout", e.Session.Timeout())
+	case keeper.Suspended:
+		n.event(Event{Kind: SessionSuspended})
+		n.log.Warn("connection to ZooKeeper lost", "node", n.id)
+	case keeper.Resumed:
+		n.event(Event{Kind: SessionResumed})
+		n.log.Info("connected to ZooKeeper again", "node", n.id)
+	case keeper.SessionLost:
+		n.event(Event{Kind: SessionLost, Err: e.Err})
+		n.log.Warn("ZooKeeper session lost", "node", n.id, "error", e.Err)
+	case keeper.ClusterChanged:
+		n.system.Terms().Reset()
+		n.event(Event{Kind: ClusterChanged, Cluster: e.New})
+		n.log.Error("this is another cluster than before: ZooKeeper was wiped, or is another ensemble", "old", e.Old, "new", e.New)
+	case keeper.Trouble:
+		n.event(Event{Kind: Trouble, Err: e.Err})
+		n.log.Warn("trouble with ZooKeeper", "node", n.id, "error", e.Err)
+	}
+	n.registry.Observe(e)
+	n.globals.Fact(e)
+}
+
+func (n *Node) event(e Event) { n.cfg.OnEvent(e) }
+
+func (n *Node) deadLetter(d actor.DeadLetter) {
+	n.event(Event{Kind: Dead, Term: d.Term, From: d.From, PID: d.To, Name: d.Name, Letter: d})
+}
+
+func (n *Node) termHeard(e actor.Envelope, accepted bool) {
+	kind := Accepted
+	if !accepted {
+		kind = Refused
+	}
+	n.event(Event{Kind: kind, Term: e.Term, From: e.From, PID: e.To, Name: e.Name})
+}
+
+func (n *Node) registryEvent(e registry.Event) {
+	switch e.Kind {
+	case registry.EventWatchRepaired:
+		n.event(Event{Kind: Repaired, Name: e.Service})
+	case registry.EventStray:
+		n.event(Event{Kind: Strange, Name: e.Child, Err: e.Err})
+	default:
+		n.event(Event{Kind: Trouble, Name: e.Service, Err: errors.New(e.String())})
+	}
+}
+
+func (n *Node) globalEvent(e global.Event) {
+	switch e := e.(type) {
+	case global.TermBegan:
+		n.mu.Lock()
+		n.held[e.Term] = e.PID
+		n.mu.Unlock()
+		n.log.Info("holding", "name", e.Term.Scope(), "term", e.Term.Number(), "pid", e.PID)
+		n.event(Event{Kind: TermBegan, Term: e.Term, PID: e.PID})
+	case global.TermEnded:
+		n.mu.Lock()
+		delete(n.held, e.Term)
+		n.mu.Unlock()
+		n.log.Info("no longer holding", "name", e.Term.Scope(), "term", e.Term.Number(), "reason", e.Cause)
+		n.event(Event{Kind: TermEnded, Term: e.Term, PID: e.PID, Err: e.Cause})
+	case global.Elected:
+		n.event(Event{Kind: Elected, Term: e.Term, PID: e.PID})
+	case global.Stuck:
+		n.log.Error("a holder does not return although its term is over", "name", e.Term.Scope(), "term", e.Term.Number(), "pid", e.PID)
+		n.event(Event{Kind: StuckHolder, Term: e.Term, PID: e.PID})
+	case global.Withdrawn:
+		n.event(Event{Kind: Withdrawn, Name: e.Name})
+	case global.Strange:
+		n.log.Warn("a znode that no candidate can have made", "path", e.Path, "reason", e.Reason)
+		n.event(Event{Kind: Strange, Name: e.Path, Err: errors.New(e.Reason)})
+	case global.Refused:
+		n.event(Event{Kind: Trouble, Name: e.Name, Err: e.Err})
+	case global.WentBack:
+		n.log.Error("a term's number would go back: ZooKeeper was restored from an old copy", "name", e.Name, "number", e.Number, "heard", e.Heard.Number())
+		n.event(Event{Kind: Trouble, Name: e.Name, Err: fmt.Errorf("term %d of %q is not above %d", e.Number, e.Name, e.Heard.Number())})
+	}
+}
+
+// eachHeld tells a new peer what is held here.
+func (n *Node) eachHeld(send func(actor.Term, actor.PID)) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for t, pid := range n.held {
+		send(t, pid)
+	}
+}

@@ -1,0 +1,173 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"sync"
+
+	"conclave/actor"
+	"conclave/transport"
+)
+
+var errOutboxClosed = errors.New("outbox closed")
+
+// outbox gathers the frames for one lane of one connection. Senders append,
+// encoding on their own goroutine; one writer takes all there is and writes it
+// as soon as the write before has returned: no timer, small batches when idle,
+// large ones under load.
+type outbox struct {
+	lane  transport.Lane
+	limit int // bytes above which senders wait
+
+	mu      sync.Mutex
+	enc     *transport.Encoder
+	buf     []byte
+	spare   []byte
+	asleep  bool // the writer waits for kick
+	writing bool
+	closed  bool
+	room    chan struct{} // closed when a full outbox has been taken
+	drained chan struct{} // closed when nothing is left to write
+	kick    chan struct{}
+}
+
+func newOutbox(lane transport.Lane, limit, maxFrame int) *outbox {
+	return &outbox{
+		lane:  lane,
+		limit: limit,
+		enc:   transport.NewEncoder(maxFrame),
+		kick:  make(chan struct{}, 1),
+	}
+}
+
+// append adds f. With urgent false it waits while the outbox is full.
+// errOutboxClosed: the connection is over and f was not taken.
+func (o *outbox) append(ctx context.Context, f *transport.Frame, urgent bool) error {
+	o.mu.Lock()
+	for !urgent && len(o.buf) >= o.limit && !o.closed {
+		if o.room == nil {
+			o.room = make(chan struct{})
+		}
+		room := o.room
+		o.mu.Unlock()
+		select {
+		case <-room:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+		o.mu.Lock()
+	}
+	if o.closed {
+		o.mu.Unlock()
+		return errOutboxClosed
+	}
+	buf, err := o.enc.Append(o.buf, f)
+	o.buf = buf
+	wake := o.asleep && err == nil
+	if wake {
+		o.asleep = false
+	}
+	o.mu.Unlock()
+	if wake {
+		o.kick <- struct{}{}
+	}
+	return err
+}
+
+// run writes until the outbox is closed or a write fails.
+func (o *outbox) run(conn transport.Conn) error {
+	for {
+		// Others who are about to send get the chance to join this batch.
+		runtime.Gosched()
+		o.mu.Lock()
+		for len(o.buf) == 0 && !o.closed {
+			o.writing = false
+			if o.drained != nil {
+				close(o.drained)
+				o.drained = nil
+			}
+			o.asleep = true
+			o.mu.Unlock()
+			<-o.kick
+			runtime.Gosched()
+			o.mu.Lock()
+		}
+		if o.closed {
+			o.mu.Unlock()
+			return errOutboxClosed
+		}
+		batch := o.buf
+		o.buf, o.spare, o.writing = o.spare[:0], nil, true
+		room := o.room
+		o.room = nil
+		o.mu.Unlock()
+		if room != nil {
+			close(room)
+		}
+		if err := conn.Write(o.lane, batch); err != nil {
+			return err
+		}
+		if cap(batch) <= maxSpareBatch {
+			o.mu.Lock()
+			o.spare = batch[:0]
+			o.mu.Unlock()
+		}
+	}
+}
+
+// maxSpareBatch is the largest buffer kept for the next batch.
+const maxSpareBatch = 4 << 20
+
+// close ends the writer and releases who waits. What was not written is lost.
+func (o *outbox) close() {
+	o.mu.Lock()
+	if o.closed {
+		o.mu.Unlock()
+		return
+	}
+	o.closed = true
+	room, drained, wake := o.room, o.drained, o.asleep
+	o.room, o.drained, o.asleep, o.buf = nil, nil, false, nil
+	o.mu.Unlock()
+	if room != nil {
+		close(room)
+	}
+	if drained != nil {
+		close(drained)
+	}
+	if wake {
+		o.kick <- struct{}{}
+	}
+}
+
+// flushed is closed when all that was appended before is written, or never
+// will be; nil: it is.
+func (o *outbox) flushed() <-chan struct{} {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.closed || len(o.buf) == 0 && !o.writing {
+		return nil
+	}
+	if o.drained == nil {
+		o.drained = make(chan struct{})
+	}
+	return o.drained
+}
+
+// frameError says what an encoder's refusal means to who sent the envelope.
+func frameError(e actor.Envelope, err error) error {
+	if errors.Is(err, transport.ErrTooLarge) {
+		return &sendError{to: e.To, sort: ErrTooLarge, cause: err}
+	}
+	return &sendError{to: e.To, sort: err, cause: err}
+}
+
+// sendError is a message that was not sent.
+type sendError struct {
+	to          actor.PID
+	sort, cause error
+}
+
+func (e *sendError) Error() string   { return "send to " + e.to.String() + ": " + e.cause.Error() }
+func (e *sendError) Unwrap() []error { return []error{e.sort, e.cause} }
