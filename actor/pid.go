@@ -156,11 +156,16 @@ func (p *PID) UnmarshalText(text []byte) (err error) {
 // bytes), serial, then name and address, each behind its length, as uvarints. A
 // zero PID is no bytes.
 func (p PID) MarshalBinary() ([]byte, error) {
+	n := p.Node()
+	return p.AppendBinary(make([]byte, 0, 8+10+2+len(n.Name)+len(n.Address)))
+}
+
+// AppendBinary is MarshalBinary that appends to b.
+func (p PID) AppendBinary(b []byte) ([]byte, error) {
 	if p.IsZero() {
-		return []byte{}, nil
+		return b, nil
 	}
 	n := p.Node()
-	b := make([]byte, 0, 8+10+2+len(n.Name)+len(n.Address))
 	b = binary.BigEndian.AppendUint64(b, n.Incarnation)
 	b = binary.AppendUvarint(b, p.serial)
 	b = binary.AppendUvarint(b, uint64(len(n.Name)))

@@ -3,9 +3,8 @@ package node
 import (
 	"fmt"
 
-	"github.com/vmihailenco/msgpack/v5"
-
 	"conclave/actor"
+	"conclave/codec"
 )
 
 // hello is what a node says of itself in the handshake. Fields can be added:
@@ -17,12 +16,14 @@ type hello struct {
 	Cluster     string // the cluster id; empty while it is not known yet
 }
 
+const helloType = "node.hello"
+
 func (h hello) node() actor.NodeID {
 	return actor.NodeID{Name: h.Name, Address: h.Address, Incarnation: h.Incarnation}
 }
 
 func (h hello) encode() []byte {
-	b, err := msgpack.Marshal(h)
+	b, _, err := codec.Append(nil, h)
 	if err != nil {
 		panic(err) // strings and a number always encode
 	}
@@ -31,7 +32,7 @@ func (h hello) encode() []byte {
 
 func parseHello(b []byte) (hello, error) {
 	var h hello
-	if err := msgpack.Unmarshal(b, &h); err != nil {
+	if err := codec.Decode(helloType, b, &h); err != nil {
 		return h, fmt.Errorf("unreadable hello: %w", err)
 	}
 	if err := h.node().Check(); err != nil {

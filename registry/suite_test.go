@@ -247,7 +247,7 @@ func TestNameThatCannotBeUsedIsNamedInTheError(t *testing.T) {
 
 func TestNamesThatNeedEscapingWork(t *testing.T) {
 	everywhere(t, func(s *site) {
-		n, m := s.nodeAs("100%", 1), s.node()
+		n, m := s.nodeAs("100%", 99), s.node()
 		for _, name := range []string{"50%", "%2F", "größe", "a b", "\uF8FF"} {
 			if actor.CheckName(name) != nil {
 				continue

@@ -1,0 +1,5 @@
+package actor
+
+import . "time" // want a test sleeps
+
+func doze() { Sleep(Second) }

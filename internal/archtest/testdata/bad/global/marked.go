@@ -1,0 +1,5 @@
+package global
+
+//conclave:pure
+
+import _ "net" // want a pure file imports

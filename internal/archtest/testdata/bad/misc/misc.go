@@ -1,0 +1,1 @@
+package misc // want has no floor yet

@@ -1,0 +1,6 @@
+package node
+
+import (
+	_ "conclave/global"
+	_ "conclave/shard" // want higher floor
+)

@@ -1,0 +1,1 @@
+package conclave // want has no floor yet

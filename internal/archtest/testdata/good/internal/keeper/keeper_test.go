@@ -1,0 +1,6 @@
+package keeper_test
+
+import (
+	_ "conclave/internal/zktest"
+	_ "conclave/zkdev"
+)

@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# Passes all tests: formatting, vet, staticcheck, and every test under the race
+# detector, against the embedded server and against ZooKeeper itself, which the
+# tests start on free loopback ports. Installs Debian's package "zookeeper" when
+# it is missing. Arguments go to "go test", for example: ./test.sh -count=3
+set -euo pipefail
+cd "$(dirname "$0")"
+
+root() {
+	if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
+}
+
+if [ ! -e /usr/share/java/zookeeper.jar ] || ! command -v java >/dev/null; then
+	echo "== installing zookeeper"
+	if ! command -v apt-get >/dev/null; then
+		echo "ZooKeeper is not installed, and there is no apt-get to install it with. Install it so that" >&2
+		echo "/usr/share/java/zookeeper.jar and java are there (Debian's package zookeeper), and run this again." >&2
+		exit 1
+	fi
+	root apt-get update -qq
+	root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq zookeeper >/dev/null
+fi
+
+echo "== gofmt"
+unformatted=$(gofmt -l .)
+if [ -n "$unformatted" ]; then
+	echo "not formatted:" >&2
+	echo "$unformatted" >&2
+	exit 1
+fi
+
+echo "== go vet"
+go vet ./...
+
+echo "== staticcheck"
+go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
+
+echo "== go test -race"
+CONCLAVE_REAL=1 go test -race "$@" ./...
