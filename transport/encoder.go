@@ -28,6 +28,8 @@ const smallestFrame = 4
 type Encoder struct {
 	max   int
 	names sentNames
+
+	lastScope, lastType lastName
 }
 
 // NewEncoder returns an Encoder for frames of at most maxFrame bytes, which is
@@ -51,11 +53,11 @@ func (e *Encoder) Append(dst []byte, f *Frame) ([]byte, error) {
 	var scopeCode, typeCode uint64
 	if f.Type != "" {
 		shape |= shapeType
-		typeCode = e.names.code(f.Type)
+		typeCode = e.names.code(f.Type, &e.lastType)
 	}
 	if f.Scope != "" || f.TermNumber != 0 {
 		shape |= shapeTerm
-		scopeCode = e.names.code(f.Scope)
+		scopeCode = e.names.code(f.Scope, &e.lastScope)
 		if f.Scope == f.Type && scopeCode == codeDefine {
 			typeCode = e.names.next() // the scope comes first and defines it
 		}

@@ -2,6 +2,8 @@ package transport
 
 import (
 	"bytes"
+	"crypto/hmac"
+	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"io"
@@ -251,6 +253,31 @@ func shakeHandsThrough(dialer, listener offer, onDialer, onListener func([]byte,
 	d.a, d.err = dialHandshake(&meddler{Conn: x, change: onDialer}, dialer)
 	x.Close()
 	return d, <-done
+}
+
+func TestProofsAreAsDocumented(t *testing.T) {
+	said, heard := record(t, testOffer("the dialer", "secret"), testOffer("the listener", "secret"))
+	prove := func(label string, parts ...[]byte) []byte {
+		mac := hmac.New(sha256.New, []byte("secret"))
+		mac.Write([]byte(label))
+		for _, p := range parts {
+			mac.Write(p)
+		}
+		return mac.Sum(nil)
+	}
+	if string(said[:8]) != "\xc0\x6e\x63\x6c\x61\x76\x65\x0a" || string(heard[:8]) != string(said[:8]) {
+		t.Errorf("magic is % x", said[:8])
+	}
+	one, two, three, four := said[:44], heard[:44], said[44:], heard[44:]
+	if want := prove("conclave dialer\x00", one, two, three[:len(three)-32]); !bytes.Equal(three[len(three)-32:], want) {
+		t.Error("the dialer's proof")
+	}
+	if want := prove("conclave listener\x00", one, two, three, four[:len(four)-32]); !bytes.Equal(four[len(four)-32:], want) {
+		t.Error("the listener's proof")
+	}
+	if string(four[:7]) != "\x00\x00\x10\x00\x00\x00\x0c" || string(four[7:len(four)-32]) != "the listener" {
+		t.Errorf("message 4 is %q", four)
+	}
 }
 
 func TestGarbageIsNotConclave(t *testing.T) {

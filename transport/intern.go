@@ -24,24 +24,26 @@ func internRoom(entries, bytes int, size int) bool {
 type sentNames struct {
 	codes map[string]uint64
 	bytes int
+}
 
-	// The names of consecutive frames are mostly the same string, and then
-	// comparing costs less than hashing.
-	lastName string
-	lastCode uint64
+// lastName is the name of the frame before: it is mostly the same string, and
+// then comparing costs less than hashing.
+type lastName struct {
+	name string
+	code uint64
 }
 
 // code returns the code for name: of its entry, or codeDefine if it has none
-// and there is room, or codeLiteral. It does not change the table.
-func (t *sentNames) code(name string) uint64 {
+// and there is room, or codeLiteral. It changes nothing but last.
+func (t *sentNames) code(name string, last *lastName) uint64 {
 	if name == "" {
 		return codeLiteral
 	}
-	if name == t.lastName {
-		return t.lastCode
+	if name == last.name {
+		return last.code
 	}
 	if code, ok := t.codes[name]; ok {
-		t.lastName, t.lastCode = name, code
+		last.name, last.code = name, code
 		return code
 	}
 	if internRoom(len(t.codes), t.bytes, len(name)) {
