@@ -1,0 +1,11 @@
+//go:build !linux
+
+package main
+
+import "syscall"
+
+// dieWithUs can do nothing here: children outlive a demo that is killed.
+func dieWithUs() *syscall.SysProcAttr { return nil }
+
+// ignoreBackgroundReads leaves it to the system what they do.
+func ignoreBackgroundReads() {}
