@@ -2,7 +2,6 @@ package actor
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"reflect"
 	"sync/atomic"
@@ -57,19 +56,26 @@ func Call[R any](c Caller, to PID, body any) (R, error) {
 
 // EndedError is what a call returns when the process ended before it answered.
 type EndedError struct {
-	PID    PID
+	PID PID
+	// Reason is its exit reason. Nil: the call was certainly never taken up, as
+	// the process was not there any more or ended with the call unread.
 	Reason error
 }
 
 func (e *EndedError) Error() string {
-	if e.Reason == nil || errors.Is(e.Reason, NoProcess) {
+	if e.Reason == nil {
 		return fmt.Sprintf("%s: %v", e.PID, NoProcess)
 	}
 	return fmt.Sprintf("%s ended before it replied: %v", e.PID, e.Reason)
 }
 
 // Unwrap gives NoProcess and the exit reason.
-func (e *EndedError) Unwrap() []error { return []error{NoProcess, e.Reason} }
+func (e *EndedError) Unwrap() []error {
+	if e.Reason == nil {
+		return []error{NoProcess}
+	}
+	return []error{NoProcess, e.Reason}
+}
 
 // Within is p as a Caller whose calls end after d with ErrTimeout.
 func (p *Process) Within(d time.Duration) Caller { return bounded{p, d} }
@@ -149,12 +155,12 @@ func (s *System) sendCall(ctx context.Context, sender *Process, e Envelope) (*op
 	}
 	target := s.target(e)
 	if target == nil {
-		return nil, &EndedError{PID: e.To, Reason: NoProcess}
+		return nil, &EndedError{PID: e.To}
 	}
 	call := target.open(e.From, e.Ref)
 	if call == nil {
 		s.DeadLetter(e.dead(DeadNoProcess))
-		return nil, &EndedError{PID: e.To, Reason: NoProcess}
+		return nil, &EndedError{PID: e.To}
 	}
 	m := Message{From: e.From, Term: e.Term, body: e.Body, call: call}
 	for {
@@ -174,8 +180,8 @@ func (s *System) sendCall(ctx context.Context, sender *Process, e Envelope) (*op
 				}
 			}
 		case pushClosed:
-			// Its caller is told by the process's end, which closes open calls.
 			s.DeadLetter(e.dead(DeadNoProcess))
+			call.fail(&EndedError{PID: e.To}) // if the process's end has not told its caller yet
 			return call, nil
 		default:
 			return call, nil

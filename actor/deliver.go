@@ -60,7 +60,7 @@ func (s *System) deliverMail(e Envelope) Delivery {
 		if e.Name != "" {
 			return refuse(DeadNoName, NoProcess, Refused)
 		}
-		return refuse(DeadNoProcess, NoProcess, Refused)
+		return refuse(DeadNoProcess, &EndedError{PID: e.To}, Refused)
 	}
 	m := Message{From: e.From, Term: e.Term, body: e.Body}
 	if e.Kind == KindMessage && e.From.serial == 0 {
@@ -68,7 +68,7 @@ func (s *System) deliverMail(e Envelope) Delivery {
 	}
 	if e.Kind == KindCall {
 		if m.call = p.open(e.From, e.Ref); m.call == nil {
-			return refuse(DeadNoProcess, NoProcess, Refused)
+			return refuse(DeadNoProcess, &EndedError{PID: e.To}, Refused)
 		}
 	}
 	switch p.push(m, true) {
@@ -82,10 +82,11 @@ func (s *System) deliverMail(e Envelope) Delivery {
 		return refuse(DeadMailboxFull, ErrMailboxFull, Refused)
 	case pushClosed:
 		if m.call != nil {
-			s.DeadLetter(e.dead(DeadNoProcess)) // the process's end tells the caller
+			s.DeadLetter(e.dead(DeadNoProcess))
+			m.call.fail(&EndedError{PID: e.To}) // if the process's end has not told the caller yet
 			return Refused
 		}
-		return refuse(DeadNoProcess, NoProcess, Refused)
+		return refuse(DeadNoProcess, &EndedError{PID: e.To}, Refused)
 	}
 	s.confirm(e)
 	return Accepted

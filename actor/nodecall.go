@@ -80,7 +80,7 @@ func (s *System) await(ctx context.Context, e Envelope) (Message, error) {
 		e.From = PID{}
 		err := s.put(ctx, nil, e)
 		if err == errNobody {
-			err = &EndedError{PID: e.To, Reason: NoProcess}
+			err = &EndedError{PID: e.To}
 		}
 		return Message{}, err
 	}

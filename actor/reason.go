@@ -1,5 +1,7 @@
 package actor
 
+//lint:file-ignore ST1012 An exit reason says what happened and need not be an error.
+
 import (
 	"errors"
 	"fmt"

@@ -92,7 +92,7 @@ func (t *slots) each(f func(*Process)) {
 	for i := range t.chunks {
 		c := t.chunks[i].Load()
 		if c == nil {
-			return
+			continue
 		}
 		for j := range c {
 			if p := c[j].Load(); p != nil {

@@ -87,7 +87,7 @@ func (s *System) spawn(parent *Process, t *Tenure, f Func, h Handler, opts []Spa
 	} else {
 		s.living++
 	}
-	never := failed != nil
+	never := failed != nil // was it in the table
 	if never {
 		s.failed++
 		p.pid = PID{s.self.node, s.failed << slotBits} // slot 0 is nobody's
@@ -107,7 +107,7 @@ func (s *System) spawn(parent *Process, t *Tenure, f Func, h Handler, opts []Spa
 		p.mu.Unlock()
 	}
 	switch {
-	case never: // was in the table
+	case never:
 		if linked {
 			parent.signal(p.pid, failed, true)
 		}
@@ -166,7 +166,7 @@ func (p *Process) leave() {
 			s.DeadLetter(DeadLetter{From: m.From, To: p.pid, Type: typeName(m.body), Term: m.Term, Reason: DeadNoProcess})
 			// A call that was never taken out was certainly not carried out:
 			// its caller is told so, as if the process had been gone before.
-			m.call.fail(&EndedError{PID: p.pid, Reason: NoProcess})
+			m.call.fail(&EndedError{PID: p.pid})
 		}
 	}
 	for calls != nil {

@@ -1,0 +1,79 @@
+// Package actor runs processes: pieces of code that own their state, have a
+// mailbox, and know each other by [PID]. It is one node's half of Conclave;
+// package node joins many into a cluster, in which a PID of another node is
+// used like one of this node. On its own, with a bare [System], it is a
+// complete runtime for one program.
+//
+// # Usage
+//
+// A process is a [Func], straight-line code that asks for its mail, or a
+// [Handler], which is handed its mail and owns no goroutine while idle:
+//
+//	counter := s.Spawn(func(p *actor.Process) error {
+//		for total := 0; ; {
+//			n, m, err := actor.Expect[int](p)
+//			if err != nil {
+//				return err // the process must end, and this is why
+//			}
+//			total += n
+//			p.Reply(m, total)
+//		}
+//	})
+//
+// [Process.Send] sends and does not wait for an answer, [Call] does. [Expect]
+// takes the next message of one type and leaves other mail for later;
+// [Process.Receive] takes whatever is next, and [As] reads it; a [Mux] sorts
+// by type. A type and a pointer to it are one type to all of these. No type is
+// registered: on this node the body itself arrives, so it must not be touched
+// again once it is sent; from another node its bytes arrive, and are decoded
+// when somebody names the type.
+//
+// A Process is a [context.Context]. It is done when the process must stop, so
+// what it calls with itself as the context stops too; [context.Cause] says why.
+//
+// # Concurrency
+//
+// A process is one thread of control: its code needs no locks for what it
+// alone owns. [Process.Send], [Process.Exit] and the context's methods may be
+// called from any goroutine, all else of a Process only from its own. A Handler
+// runs on one goroutine at a time, not always the same. All of a System may be
+// called from anywhere.
+//
+// From one process to another everything (messages, replies, exits, [Down])
+// arrives at most once and in the order sent; nothing is said about the order
+// of what comes from two. A reply overtakes mail that waits, as does the order
+// to stop.
+//
+// Mailboxes are bounded ([Mailbox]). At its bound one either refuses mail,
+// which its sender is told, or makes senders wait; a waiting sender is let go
+// by room, by the end of the receiver, and by its own. Exits and Downs always
+// get through. Two processes that wait for room at each other wait for ever:
+// use Wait where mail flows one way.
+//
+// # Failure
+//
+// A process ends with a reason: the error its code returned ([Normal] for
+// nil), or a [*PanicError]; a panic ends that process and nothing else.
+// Somebody else's Exit, the end of a linked process, of the term, or of the
+// node only tell it to stop: nothing can stop Go code from outside, so code
+// that ignores its context goes on. It cannot send under its term any more.
+//
+//   - [Process.Link]: we end together, unless one ends well. With
+//     [Process.TrapExit] the news is an [Exited] message instead.
+//   - [Process.Monitor]: I want to know. Exactly one [Down] comes, unless
+//     [Process.Demonitor] comes first.
+//   - [Call]: fails when the other ends before it answers.
+//   - [Process.Send]: says nothing. What reached nobody is a [DeadLetter], with
+//     its reason, counted and shown to the hook of [SystemConfig].
+//
+// When the link to a node breaks, all of the first three are told [LinkLost]:
+// the process there may live, and may have done what was asked.
+//
+// # Terms
+//
+// A process that holds a name for the whole cluster acts under a [Term], and so
+// does all that it spawns, unless detached. Their [Tenure] ends with the lease
+// of the holder: then each of them must stop, none can send, and once all have
+// returned ([Tenure.Ended]) the name may pass on. A message carries its
+// sender's term, and who has heard of a higher one ([Terms]) turns it away.
+package actor
