@@ -2,6 +2,7 @@ package keeper
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"sync"
@@ -22,6 +23,9 @@ const (
 type world struct {
 	t   *testing.T
 	srv *zkdev.Server
+
+	mu  sync.Mutex
+	cut map[uint64]bool // incarnations that reach no server
 }
 
 // inBubble runs f in virtual time. Everything must have ended when f returns
@@ -29,7 +33,7 @@ type world struct {
 func inBubble(t *testing.T, f func(w *world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		w := &world{t: t, srv: zkdev.New(zkdev.Config{Tick: testTick})}
+		w := &world{t: t, srv: zkdev.New(zkdev.Config{Tick: testTick}), cut: make(map[uint64]bool)}
 		defer w.srv.Close()
 		f(w)
 	})
@@ -118,9 +122,31 @@ func (w *world) open(incarnation uint64, change ...func(*Config)) *under {
 		SessionTimeout: testT,
 		Incarnation:    incarnation,
 		NodeData:       []byte(fmt.Sprintf("node-%d", incarnation)),
-		Dial:           func(context.Context, string) (net.Conn, error) { return w.srv.Dial() },
-		Clock:          func() time.Duration { return time.Since(start) },
+		Dial: func(context.Context, string) (net.Conn, error) {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			if w.cut[incarnation] {
+				return nil, errors.New("cut off by the test")
+			}
+			return w.srv.Dial()
+		},
+		Clock: func() time.Duration { return time.Since(start) },
 	}, change...)
+}
+
+// partition cuts one keeper off from the server, until the function it returns
+// is called.
+func (w *world) partition(u *under) (heal func()) {
+	w.t.Helper()
+	set := func(cut bool) {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.cut[u.cfg.Incarnation] = cut
+	}
+	set(true)
+	w.srv.Disconnect(u.Current().ID())
+	u.await("suspended")
+	return func() { set(false) }
 }
 
 func openUnder(t *testing.T, cfg Config, change ...func(*Config)) *under {

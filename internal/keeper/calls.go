@@ -199,8 +199,6 @@ func (s *Session) translate(c call, err error) error {
 			return c.lost(lost)
 		}
 		return c.fail(c.unanswered())
-	case errors.Is(err, zk.ErrNoServer):
-		return c.fail(ErrNotConnected) // taken out of the client's queue unsent
 	case errors.Is(err, zk.ErrSessionExpired):
 		s.lose(errExpired, false)
 		return c.lost(s.Err())

@@ -25,7 +25,8 @@ type Lease struct {
 	cancel  context.CancelCauseFunc
 }
 
-const ended = math.MinInt64
+// ended is before every Clock reading, and can be subtracted from.
+const ended = math.MinInt64 / 2
 
 // Check is nil while the lease lasts and otherwise says why it has ended
 // (ErrLeaseLapsed, ErrSessionLost, ErrOwnerGone, ErrReleased). It compares the

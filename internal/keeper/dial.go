@@ -10,10 +10,7 @@ import (
 	"time"
 )
 
-var (
-	errDead    = errors.New("this session dials no more")
-	errExpired = errors.New("ZooKeeper knows the session no more")
-)
+var errExpired = errors.New("ZooKeeper knows the session no more")
 
 const (
 	minPause = 50 * time.Millisecond
@@ -25,49 +22,63 @@ const (
 	minHandshake = time.Second
 )
 
-// backoff counts the attempts to connect since the last connection that lived.
-type backoff struct{ tries int }
-
-// next is how long to wait before the next attempt. Each of the servers is
-// tried once without waiting; after that the pause doubles with every round.
-// random is in [0, 1).
-func (b *backoff) next(servers int, random float64) time.Duration {
-	round := b.tries / servers
-	b.tries++
-	if round == 0 {
-		return 0
+// handshakeTime is how long connecting to one server may take, the handshake
+// included. While there are others to try it is short, so that a session (and,
+// with the heartbeat's deadline of T/8, a lease) can be saved by the second; a
+// server that is merely slow gets its time in the next round.
+func handshakeTime(T time.Duration, others, resumes bool) time.Duration {
+	switch {
+	case !resumes:
+		return max(T/3, minHandshake)
+	case others:
+		return T / 6
 	}
-	pause := maxPause
-	if round < 6 {
-		pause = min(maxPause, minPause<<(round-1))
-	}
-	return pause/2 + time.Duration(random*float64(pause)/2)
+	return T / 3
 }
 
-// lived is told how long a connection lasted. A server that accepts and drops
-// us again and again is tried no faster than minPause.
-func (b *backoff) lived(d time.Duration, servers int) {
-	b.tries = 0
-	if d < steady {
-		b.tries = servers
+// backoff counts the attempts to connect since the last connection.
+type backoff struct {
+	tries int
+	short bool // that connection did not live long
+}
+
+// next is how long to wait before the next attempt, and whether it is among
+// the first for each of the servers. Those are made without waiting; after
+// that the pause doubles with every round. random is in [0, 1).
+func (b *backoff) next(servers int, random float64) (pause time.Duration, first bool) {
+	round := b.tries / servers
+	switch {
+	case b.tries == 0 && b.short:
+		// A server that accepts and drops us again and again.
+		pause = minPause
+	case round > 0 && round < 6:
+		pause = min(maxPause, minPause<<(round-1))
+	case round > 0:
+		pause = maxPause
 	}
+	b.tries++
+	return pause/2 + time.Duration(random*float64(pause)/2), round == 0
+}
+
+// lived is told how long a connection lasted.
+func (b *backoff) lived(d time.Duration) { b.tries, b.short = 0, d < steady }
+
+// grave is where the client of a dead session ends.
+func (s *Session) grave() net.Conn {
+	return newGrave(func() { s.buryOnce.Do(func() { close(s.buried) }) })
 }
 
 // dial is the client's Dialer. The client calls it from one goroutine, again
-// and again until it succeeds.
+// and again until it succeeds. Once the session is dead it dials no more.
 func (s *Session) dial(_, address string, _ time.Duration) (net.Conn, error) {
 	servers := len(s.k.cfg.Servers)
 	s.mu.Lock()
-	dead, pause := s.err != nil, s.dials.next(servers, rand.Float64())
-	// A third of T leaves time for another server before the session (and,
-	// with the heartbeat's deadline of T/8, often the lease) is over.
-	clamp := s.timeout / 3
-	if s.id == 0 {
-		clamp = max(clamp, minHandshake)
-	}
+	dead := s.err != nil
+	pause, first := s.dials.next(servers, rand.Float64())
+	clamp := handshakeTime(s.timeout, first && servers > 1, s.id != 0)
 	s.mu.Unlock()
 	if dead {
-		return nil, errDead
+		return s.grave(), nil
 	}
 	if pause > 0 {
 		t := time.NewTimer(pause)
@@ -75,7 +86,7 @@ func (s *Session) dial(_, address string, _ time.Duration) (net.Conn, error) {
 		select {
 		case <-t.C:
 		case <-s.ctx.Done():
-			return nil, errDead
+			return s.grave(), nil
 		}
 	}
 	s.k.count.dials.Add(1)
@@ -84,9 +95,11 @@ func (s *Session) dial(_, address string, _ time.Duration) (net.Conn, error) {
 	defer cancel()
 	raw, err := s.k.cfg.Dial(ctx, address)
 	if err != nil {
-		if s.ctx.Err() == nil {
-			s.k.trouble("dial", fmt.Errorf("%w: %s: %w", ErrNotConnected, address, err))
+		if s.ctx.Err() != nil {
+			return s.grave(), nil
 		}
+		s.k.hosts.failed(address)
+		s.k.trouble("dial", fmt.Errorf("%w: %s: %w", ErrNotConnected, address, err))
 		return nil, err
 	}
 	l := newLink(raw, address, deadline, s.watch.outstanding() > 0, s.Timeout()/3, s.k.cfg.Clock, linkHooks{
@@ -94,7 +107,6 @@ func (s *Session) dial(_, address string, _ time.Duration) (net.Conn, error) {
 		reply:       func() { s.progress.Store(int64(s.k.cfg.Clock())) },
 		heard:       func(sent time.Duration) { s.inbox.put(heard{sent}) },
 		authRefused: s.onAuthRefused,
-		goodbye:     func() { s.goodbye.Store(true) },
 	})
 	s.mu.Lock()
 	dead = s.err != nil
@@ -104,24 +116,9 @@ func (s *Session) dial(_, address string, _ time.Duration) (net.Conn, error) {
 	s.mu.Unlock()
 	if dead {
 		l.Close()
-		return nil, errDead
+		return s.grave(), nil
 	}
 	return l, nil
-}
-
-// hosts is the client's HostProvider. The order is the Keeper's, so that the
-// next session does not begin with the server that lost the last one. Asking
-// for retryStart makes the client sleep a second: only a dead session does,
-// as the client then waits for Close.
-type hosts struct{ s *Session }
-
-func (h hosts) Init([]string) error { return nil }
-func (h hosts) Len() int            { return len(h.s.k.cfg.Servers) }
-func (h hosts) Connected()          {}
-
-func (h hosts) Next() (server string, retryStart bool) {
-	servers := h.s.k.cfg.Servers
-	return servers[int(h.s.k.cursor.Add(1)%uint32(len(servers)))], h.s.dead.Load()
 }
 
 // quiet takes what the client would print.

@@ -2,13 +2,10 @@ package keeper
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/go-zookeeper/zk"
@@ -22,7 +19,7 @@ type Keeper struct {
 	acl    []zk.ACL
 	count  counters
 	events notifier
-	cursor atomic.Uint32 // the server to try next, over all sessions
+	hosts  *hosts
 
 	ctx    context.Context // ends with Close
 	cancel context.CancelFunc
@@ -55,6 +52,7 @@ func Open(cfg Config) (*Keeper, error) {
 		cfg:      cfg,
 		paths:    paths,
 		events:   notifier{notify: cfg.Notify},
+		hosts:    newHosts(cfg.Servers, cfg.Clock),
 		done:     make(chan struct{}),
 		changed:  make(chan struct{}),
 		troubles: make(map[string]reported),
@@ -62,9 +60,6 @@ func Open(cfg Config) (*Keeper, error) {
 	for _, a := range cfg.ACL {
 		k.acl = append(k.acl, zk.ACL{Perms: a.Perms, Scheme: a.Scheme, ID: a.ID})
 	}
-	var start [4]byte
-	rand.Read(start[:])
-	k.cursor.Store(binary.BigEndian.Uint32(start[:]) >> 1) // not all nodes at one server
 	k.ctx, k.cancel = context.WithCancel(context.Background())
 	go k.run()
 	return k, nil
@@ -80,6 +75,9 @@ func (k *Keeper) Now() time.Duration { return k.cfg.Clock() }
 func (k *Keeper) Current() *Session {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	if k.current == nil || k.current.dead.Load() {
+		return nil
+	}
 	return k.current
 }
 
@@ -94,7 +92,7 @@ func (k *Keeper) Session(ctx context.Context) (*Session, error) {
 		switch {
 		case k.ctx.Err() != nil:
 			return nil, ErrClosed
-		case s != nil:
+		case s != nil && !s.dead.Load():
 			return s, nil
 		case ctx.Err() != nil && trouble != nil:
 			return nil, fmt.Errorf("%w: %w (%w)", ErrNotConnected, ctx.Err(), trouble)
@@ -136,6 +134,9 @@ func (k *Keeper) Close(ctx context.Context) error {
 	select {
 	case <-k.done:
 	case <-ctx.Done():
+		if s != nil {
+			s.hasten()
+		}
 	}
 	k.mu.Lock()
 	s = k.session // the loop may have begun another one meanwhile
@@ -151,6 +152,7 @@ func (k *Keeper) Close(ctx context.Context) error {
 	select {
 	case <-s.said:
 	case <-ctx.Done():
+		s.hasten()
 	}
 	if s.goodbye.Load() {
 		return nil

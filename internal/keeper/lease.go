@@ -162,7 +162,7 @@ func (m *leaseMachine) step(ev leaseEvent, now time.Duration) []leaseAction {
 			m.beat = nil
 		}
 	}
-	if m.up && m.beat != nil && now-m.beat.sent >= m.cadence() {
+	if m.up && m.beat != nil && len(m.held) > 0 && now-m.beat.sent >= m.cadence() {
 		m.up, m.beat = false, nil // until the next linkUp
 		acts = append(acts, dropLink{})
 	}

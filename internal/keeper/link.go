@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -20,6 +21,10 @@ const (
 
 	xidEvent = -1
 	xidPing  = -2
+
+	// partingXid numbers a close of our own. The client's numbers are far from
+	// it: they count from 1.
+	partingXid = 0x7ffffffe
 )
 
 // maxReply bounds what a server can make us read into memory as one frame.
@@ -48,7 +53,6 @@ type link struct {
 	first    []byte // what is left of the ConnectResponse to hand on
 	left     int    // bytes left of the frame being read
 	holding  atomic.Bool
-	flowing  chan struct{} // closed when requests are not held (any more)
 	held     []byte // whole frames; belongs to the writing goroutine
 	guard    *time.Timer
 	holdTime time.Duration
@@ -59,13 +63,16 @@ type link struct {
 	began time.Duration // Clock before the handshake's request was sent
 	every time.Duration // how often heard is told
 
-	mu       sync.Mutex
-	probe    probe
-	pings    int                // sent
-	pongs    int                // answered
-	auths    map[int32]struct{} // credentials sent and not yet answered
-	closeXid int32              // of the request to end the session
-	closing  bool
+	writing   sync.Mutex    // held for one frame
+	parting   atomic.Bool   // the end of the session is asked for; nothing follows
+	confirmed atomic.Bool   // ... and was granted
+	over      chan struct{} // closed with the connection
+
+	mu    sync.Mutex
+	probe probe
+	pings int                // sent
+	pongs int                // answered
+	auths map[int32]struct{} // credentials sent and not yet answered
 }
 
 // linkHooks are called from the goroutine that reads; they must not block.
@@ -74,7 +81,6 @@ type linkHooks struct {
 	reply       func()                   // an answer to anything but credentials
 	heard       func(sent time.Duration) // something sent then was answered; told now and then
 	authRefused func()
-	goodbye     func() // the server has confirmed the end of the session
 }
 
 // connectReply is the server's answer to the handshake.
@@ -96,11 +102,8 @@ type probe struct {
 // to hold requests back, and for how long at most.
 func newLink(raw net.Conn, address string, deadline time.Time, hold bool, holdTime time.Duration, clock Clock, hooks linkHooks) *link {
 	l := &link{raw: raw, in: bufio.NewReaderSize(raw, 16<<10), address: address, hooks: hooks, holdTime: holdTime, clock: clock}
-	l.flowing = make(chan struct{})
+	l.over = make(chan struct{})
 	l.holding.Store(hold)
-	if !hold {
-		close(l.flowing)
-	}
 	raw.SetDeadline(deadline)
 	return l
 }
@@ -217,16 +220,16 @@ func (l *link) nextFrame() error {
 	sent := l.probe.sent
 	_, isAuth := l.auths[xid]
 	delete(l.auths, xid)
-	goodbye := l.closing && xid == l.closeXid
 	l.mu.Unlock()
+	if xid == partingXid && l.parting.Load() {
+		l.confirmed.Store(true)
+		return io.EOF // the client did not ask for it
+	}
 	if heard {
 		l.hooks.heard(sent)
 	}
-	switch {
-	case isAuth && code != 0:
+	if isAuth && code != 0 {
 		l.hooks.authRefused()
-	case goodbye:
-		l.hooks.goodbye()
 	}
 	if !isAuth {
 		l.hooks.reply()
@@ -239,6 +242,13 @@ func (l *link) Write(p []byte) (int, error) {
 	if !l.opened {
 		l.began = l.clock()
 		return l.raw.Write(p)
+	}
+	l.writing.Lock()
+	defer l.writing.Unlock()
+	if l.parting.Load() {
+		// The server hangs up behind its goodbye. A write that fails for that
+		// must not cost us the answer.
+		return len(p), nil
 	}
 	if len(p) < 12 {
 		l.Close()
@@ -253,20 +263,14 @@ func (l *link) Write(p []byte) (int, error) {
 			l.held = nil
 			l.holding.Store(false)
 			l.guard.Stop()
-			close(l.flowing)
 		}
-	case codePing, codeAuth, codeClose:
-		// They change no watch. (Nobody closes while requests are held.)
+	case codePing, codeAuth:
+		// They change no watch.
 	default:
 		if l.holding.Load() {
 			l.held = append(l.held, p...)
 			return len(p), nil
 		}
-	}
-	if l.closing {
-		// The server hangs up behind its answer to the close. A write that
-		// fails for that must not cost us the answer.
-		return len(p), nil
 	}
 	l.note(xid, code)
 	if _, err := l.raw.Write(out); err != nil {
@@ -283,8 +287,6 @@ func (l *link) note(xid, code int32) {
 	switch code {
 	case codePing:
 		l.pings++
-	case codeClose:
-		l.closing, l.closeXid = true, xid
 	case codeAuth:
 		if l.auths == nil {
 			l.auths = make(map[int32]struct{})
@@ -301,7 +303,35 @@ func (l *link) Close() error {
 	if l.closed.Swap(true) {
 		return nil
 	}
+	close(l.over)
 	return l.raw.Close()
+}
+
+// goodbye asks the server to end the session and waits until it has, the
+// connection breaks or hurry is closed. What the client writes from then on
+// goes nowhere. (The client could ask by itself; but often it would wait a
+// second for the answer, and it races with itself if it does so while it sets
+// watches again.)
+func (l *link) goodbye(hurry <-chan struct{}) (confirmed bool) {
+	go func() {
+		frame := make([]byte, 12)
+		binary.BigEndian.PutUint32(frame, 8)
+		binary.BigEndian.PutUint32(frame[4:], partingXid)
+		code := int32(codeClose)
+		binary.BigEndian.PutUint32(frame[8:], uint32(code))
+		l.writing.Lock()
+		defer l.writing.Unlock()
+		l.parting.Store(true)
+		if _, err := l.raw.Write(frame); err != nil {
+			l.Close()
+		}
+	}()
+	select {
+	case <-l.over:
+	case <-hurry:
+		l.Close()
+	}
+	return l.confirmed.Load()
 }
 
 func (l *link) LocalAddr() net.Addr  { return l.raw.LocalAddr() }

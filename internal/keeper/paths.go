@@ -31,16 +31,10 @@ func NewPaths(root string) (Paths, error) {
 	if root == "/" {
 		return Paths{"/"}, nil
 	}
-	if root[0] != '/' {
-		return Paths{}, fmt.Errorf("%w: root %q does not begin with a slash", ErrBadRequest, root)
+	if !validPath(root) {
+		return Paths{}, fmt.Errorf("%w: root %q is not a path", ErrBadRequest, root)
 	}
-	parts := strings.Split(root[1:], "/")
-	for _, part := range parts {
-		if part == "" || escape(part, false) != part {
-			return Paths{}, fmt.Errorf("%w: root %q has the part %q, which cannot be a znode name", ErrBadRequest, root, part)
-		}
-	}
-	if parts[0] == "zookeeper" {
+	if root == "/zookeeper" || strings.HasPrefix(root, "/zookeeper/") {
 		return Paths{}, fmt.Errorf("%w: root %q is ZooKeeper's own", ErrBadRequest, root)
 	}
 	return Paths{root}, nil
@@ -142,6 +136,22 @@ func ParseCandidate(child string) (guid string, number int64, ok bool) {
 		return "", 0, false
 	}
 	return child[:i], n, true
+}
+
+// validPath says whether ZooKeeper takes path for the path of a znode.
+func validPath(path string) bool {
+	if path == "/" {
+		return true
+	}
+	if path == "" || path[0] != '/' {
+		return false
+	}
+	for part := range strings.SplitSeq(path[1:], "/") {
+		if part == "" || escape(part, false) != part {
+			return false
+		}
+	}
+	return true
 }
 
 const hexDigits = "0123456789ABCDEF"

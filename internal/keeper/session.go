@@ -31,12 +31,15 @@ type Session struct {
 	connEvents <-chan zk.Event
 	started    chan struct{} // closed when conn is set
 
-	cluster  string        // set before the session is handed out
-	settled  chan struct{} // closed when the session is lost and its leases have ended
-	said     chan struct{} // closed when the client's Close has returned
-	goodbye  atomic.Bool   // ZooKeeper has confirmed the end of the session
-	progress atomic.Int64  // Clock at the last reply
-	dead     atomic.Bool   // err is set
+	cluster             string        // set before the session is handed out
+	settled             chan struct{} // closed when the session is lost and its leases have ended
+	said                chan struct{} // closed when ZooKeeper knows, or will not
+	goodbye             atomic.Bool   // ZooKeeper has confirmed the end of the session
+	buried              chan struct{} // closed when the client is connected to the grave
+	hurry               chan struct{} // closed to end a goodbye that takes too long
+	hurryOnce, buryOnce sync.Once
+	progress            atomic.Int64 // Clock at the last reply
+	dead                atomic.Bool  // err is set
 
 	mu        sync.Mutex
 	err       error // why it ended
@@ -51,7 +54,6 @@ type Session struct {
 	openedAt  time.Duration
 	dials     backoff
 	writes    map[*write]struct{} // under way
-	leased    int                 // bytes of leased paths
 }
 
 // newSession starts to connect.
@@ -63,6 +65,8 @@ func newSession(k *Keeper) *Session {
 		started: make(chan struct{}),
 		settled: make(chan struct{}),
 		said:    make(chan struct{}),
+		buried:  make(chan struct{}),
+		hurry:   make(chan struct{}),
 		up:      make(chan struct{}),
 		timeout: k.cfg.SessionTimeout,
 		writes:  make(map[*write]struct{}),
@@ -73,7 +77,7 @@ func newSession(k *Keeper) *Session {
 	go s.run()
 	conn, events, err := zk.Connect(k.cfg.Servers, k.cfg.SessionTimeout,
 		zk.WithDialer(s.dial),
-		zk.WithHostProvider(hosts{s}),
+		zk.WithHostProvider(k.hosts),
 		zk.WithEventCallback(s.onEvent),
 		zk.WithLogger(quiet{k.cfg.Logger}),
 		zk.WithLogInfo(false),
@@ -84,7 +88,6 @@ func newSession(k *Keeper) *Session {
 		// Connect fails for an empty server list and for what hosts.Init
 		// says, and we give it neither.
 		s.lose(err, false)
-		close(s.said)
 		close(s.started)
 		return s
 	}
@@ -139,8 +142,8 @@ func (s *Session) Handover() (id int64, password []byte) {
 	return s.id, append([]byte(nil), s.password...)
 }
 
-// lose ends the session, once. polite leaves the connection up for the client
-// to tell ZooKeeper, so that the ephemerals vanish at once. It does not block.
+// lose ends the session, once. polite lets ZooKeeper know first, so that the
+// ephemerals vanish at once. It does not block.
 func (s *Session) lose(cause error, polite bool) {
 	s.mu.Lock()
 	if s.err != nil {
@@ -154,41 +157,42 @@ func (s *Session) lose(cause error, polite bool) {
 	link := s.link
 	s.mu.Unlock()
 	s.cancel()
-	if link != nil && !polite {
-		link.Close()
-	}
-	go s.endClient()
+	go s.bury(link, polite)
 }
 
-// endClient lets the client close. That takes one round trip, or up to three
-// seconds when nobody answers.
-func (s *Session) endClient() {
+// bury ends the connection and the client. It takes one round trip if polite,
+// at most a second of waiting for it, and else no time.
+func (s *Session) bury(link *link, polite bool) {
 	<-s.started
-	if s.conn == nil {
-		return
-	}
-	s.mu.Lock()
-	link := s.link
-	s.mu.Unlock()
-	if link != nil && !link.closed.Load() {
-		// Closing in the middle of setting watches again would be a race in
-		// the client.
-		t := time.NewTimer(link.holdTime)
-		select {
-		case <-link.flowing:
-		case <-t.C:
-		}
-		t.Stop()
-	}
-	s.conn.Close()
 	if link != nil {
+		if polite {
+			t := time.AfterFunc(time.Second, s.hasten)
+			s.goodbye.Store(link.goodbye(s.hurry))
+			t.Stop()
+		}
 		link.Close()
 	}
 	close(s.said)
+	if s.conn == nil {
+		return
+	}
+	// The client now finds its connection gone and asks for the next, which is
+	// the grave. Should it not (a dialer that does not return), its Close takes
+	// three seconds at most.
+	t := time.NewTimer(5 * time.Second)
+	select {
+	case <-s.buried:
+	case <-t.C:
+	}
+	t.Stop()
+	s.conn.Close()
 	for range s.connEvents {
 		// The client closes this when its last goroutine ends.
 	}
 }
+
+// hasten ends the waiting for ZooKeeper's goodbye.
+func (s *Session) hasten() { s.hurryOnce.Do(func() { close(s.hurry) }) }
 
 // setDown wants the mutex held; it reports whether there was a connection.
 func (s *Session) setDown() bool {
@@ -277,6 +281,7 @@ func (s *Session) onOpen() {
 		s.k.events.post(Resumed{s})
 	}
 	began := s.link.began
+	s.k.hosts.worked(s.link.address)
 	s.mu.Unlock()
 	s.inbox.put(linkUp{began})
 	if s.watch.outstanding() > 0 {
@@ -289,12 +294,13 @@ func (s *Session) onDown() {
 	s.mu.Lock()
 	link := s.link
 	if s.setDown() {
-		s.dials.lived(s.k.cfg.Clock()-s.openedAt, len(s.k.cfg.Servers))
+		s.dials.lived(s.k.cfg.Clock() - s.openedAt)
 		if s.announced {
 			s.k.count.suspensions.Add(1)
 			s.k.events.post(Suspended{s})
 		}
 	} else if s.err == nil && link != nil && !link.opened {
+		s.k.hosts.failed(link.address)
 		s.k.trouble("handshake", fmt.Errorf("%w: %s did not complete the handshake", ErrNotConnected, link.address))
 	}
 	s.mu.Unlock()
@@ -331,6 +337,7 @@ func (s *Session) dropLink(why string) {
 	s.mu.Unlock()
 	if link != nil {
 		s.k.cfg.Logger.Warn("dropping the connection to ZooKeeper", "address", link.address, "reason", why)
+		s.k.hosts.failed(link.address)
 		link.Close()
 	}
 }

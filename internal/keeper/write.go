@@ -150,10 +150,18 @@ func (s *Session) ownGone() {
 	s.lose(fmt.Errorf("%w: %s", ErrOwnerGone, s.own), true)
 }
 
-// fits refuses what a server would drop the connection for.
+// fits refuses what a server would drop the connection for, and paths that it
+// would take for something else.
 func (s *Session) fits(ops []Op) error {
 	total, largest := 0, 0
 	for i, op := range ops {
+		path := op.path
+		if op.kind == opCreate && (op.mode == PersistentSequential || op.mode == EphemeralSequential) {
+			path += "0"
+		}
+		if !validPath(path) {
+			return &OpError{Index: i, Op: op.kind.String(), Path: op.path, Err: fmt.Errorf("%w: not a path", ErrBadRequest)}
+		}
 		total += op.size(s.k.cfg.ACL)
 		if len(op.data) >= len(ops[largest].data) {
 			largest = i
