@@ -17,6 +17,7 @@ import (
 type candidacy struct {
 	g    *Globals
 	name string
+	base string // every guid begins with it
 
 	mu       sync.Mutex
 	inbox    []any // events, and the items below
@@ -61,11 +62,12 @@ type (
 func newCandidacy(g *Globals, name string) *candidacy {
 	c := &candidacy{
 		g: g, name: name,
+		base:   fmt.Sprintf("%016x.", rand.Uint64()),
 		wake:   make(chan struct{}, 1),
 		done:   make(chan struct{}),
 		leases: make(map[uint64]*keeper.Lease),
-		state:  newElection(fmt.Sprintf("%016x.", rand.Uint64())),
 	}
+	c.state = newElection(c.base)
 	c.ctx, c.cancel = context.WithCancel(g.ctx)
 	return c
 }
@@ -147,19 +149,17 @@ func (c *candidacy) close() {
 			i.gone <- ErrClosed
 		}
 	}
-	reason := ErrClosed
-	if c.state.phase == withdrawn {
-		reason = ErrWithdrawn
-	}
-	tell(&c.standing, reason)
-	if c.state.phase == withdrawn {
-		reason = nil
-	}
-	tell(&c.leaving, reason)
 	if t := c.term; t != nil {
 		t.tenure.End(ErrClosed) // Close ran out of time; no matter how, it stops
 	}
 	c.g.forget(c)
+	if c.state.phase == withdrawn {
+		tell(&c.standing, ErrWithdrawn)
+		tell(&c.leaving, nil)
+	} else {
+		tell(&c.standing, ErrClosed)
+		tell(&c.leaving, ErrClosed)
+	}
 	close(c.done)
 }
 
@@ -169,7 +169,11 @@ func (c *candidacy) take(item any) {
 	case offer:
 		c.code = i.code
 		c.standing = append(c.standing, i.stands)
-		tell(&c.leaving, ErrRegisteredAgain)
+		if c.state.phase == withdrawn {
+			tell(&c.leaving, nil)
+		} else {
+			tell(&c.leaving, ErrRegisteredAgain)
+		}
 		c.step(registered{})
 	case takeBack:
 		c.leaving = append(c.leaving, i.gone)
@@ -246,7 +250,6 @@ func (c *candidacy) report(a report) {
 	case reportWithdrawn:
 		c.g.tell(Withdrawn{Name: c.name})
 		tell(&c.standing, ErrWithdrawn)
-		tell(&c.leaving, nil)
 	case reportStuck:
 		c.g.tell(Stuck{Term: c.term.term, PID: c.term.pid})
 		c.g.bar(+1)

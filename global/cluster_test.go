@@ -1,7 +1,9 @@
 package global
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -9,39 +11,59 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"conclave/actor"
 	"conclave/internal/keeper"
+	"conclave/internal/zktest"
 	"conclave/zkdev"
-)
-
-const (
-	testT    = 8 * time.Second // session timeout
-	testTick = 2 * time.Second
 )
 
 // cluster is several nodes' globals over one ZooKeeper, for tests.
 type cluster struct {
 	t       *testing.T
-	dev     *zkdev.Server // nil: a real server
+	dev     *zkdev.Server // in virtual time
 	servers []string
 	root    string
 	virtual bool
+	T, tick time.Duration // session timeout and the server's tick
+	soon    time.Duration // what takes no time takes less than this
 	members []*member
+	seq     atomic.Int64
 }
 
 // bubble runs a test in virtual time over the development server.
 func bubble(t *testing.T, f func(t *testing.T, c *cluster)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		c := &cluster{t: t, virtual: true, servers: []string{"zk:2181"}, dev: zkdev.New(zkdev.Config{Tick: testTick})}
+		c := &cluster{
+			t: t, virtual: true, T: 8 * time.Second, tick: 2 * time.Second, soon: 10 * time.Millisecond,
+			servers: []string{"zk:2181"},
+		}
+		c.dev = zkdev.New(zkdev.Config{Tick: c.tick})
 		t.Cleanup(func() { c.dev.Close() })
 		f(t, c)
 	})
 }
+
+// everywhere runs a test in virtual time, and in real time over TCP: on the
+// development server and on ZooKeeper itself.
+func everywhere(t *testing.T, f func(t *testing.T, c *cluster)) {
+	t.Helper()
+	t.Parallel()
+	t.Run("virtual", func(t *testing.T) { bubble(t, f) })
+	zktest.Each(t, func(t *testing.T, z zktest.Target) {
+		f(t, &cluster{
+			t: t, T: 2 * time.Second, tick: z.Tick, soon: 3 * time.Second,
+			servers: z.Servers(), root: z.Root,
+		})
+	}, zktest.Tick(200*time.Millisecond))
+}
+
+func TestMain(m *testing.M) { zktest.Main(m) }
 
 // member is one node's part.
 type member struct {
@@ -58,7 +80,8 @@ type member struct {
 }
 
 type noted struct {
-	at time.Time
+	at  time.Time
+	seq int64 // in the whole cluster, as much may happen at one virtual time
 	Event
 }
 
@@ -73,7 +96,7 @@ func (c *cluster) join(name string) *member {
 	}
 	m.system = actor.NewSystem(actor.SystemConfig{Node: node})
 	cfg := keeper.Config{
-		Servers: c.servers, Root: c.root, SessionTimeout: testT,
+		Servers: c.servers, Root: c.root, SessionTimeout: c.T,
 		Incarnation: node.Incarnation, NodeData: []byte(node.String()),
 		Dial: m.wire.dial, Logger: log,
 	}
@@ -125,7 +148,7 @@ func (m *member) leave() {
 func (m *member) note(e Event) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.events = append(m.events, noted{time.Now(), e})
+	m.events = append(m.events, noted{time.Now(), m.c.seq.Add(1), e})
 }
 
 // seen are the events of one type so far, with their times.
@@ -191,7 +214,7 @@ func (m *member) session() *keeper.Session {
 }
 
 // until waits for a condition.
-func (c *cluster) until(what string, ok func() bool) {
+func (c *cluster) await(what string, ok func() bool) {
 	c.t.Helper()
 	for range 60_000 {
 		if ok() {
@@ -225,7 +248,7 @@ func (c *cluster) holders(name string) (all []*member) {
 
 func (c *cluster) holder(name string) *member {
 	c.t.Helper()
-	c.until("a holder of "+name, func() bool { return len(c.holders(name)) == 1 })
+	c.await("a holder of "+name, func() bool { return len(c.holders(name)) == 1 })
 	return c.holders(name)[0]
 }
 
@@ -234,7 +257,7 @@ func (c *cluster) candidates(name string) []string {
 	c.t.Helper()
 	admin := c.admin()
 	children, _, err := admin.session().Children(context.Background(), admin.keeper.Paths().Global(name), nil)
-	if err != nil {
+	if err != nil && !errors.Is(err, keeper.ErrNoNode) {
 		c.t.Fatal(err)
 	}
 	return children
@@ -265,7 +288,7 @@ func (m *member) znode(name string) string {
 	c := g.candidates[name]
 	g.mu.Unlock()
 	for _, child := range m.c.candidates(name) {
-		if strings.HasPrefix(child, c.state.base) {
+		if strings.HasPrefix(child, c.base) {
 			return m.keeper.Paths().Candidate(name, child)
 		}
 	}
@@ -273,32 +296,34 @@ func (m *member) znode(name string) string {
 	return ""
 }
 
-// terms are all terms of a name that began in the cluster, in order of time,
-// with the times at which each began and ended (zero: not yet).
+// termSpan is one term: when it began and ended, and in which order.
 type termSpan struct {
 	number      int64
 	node        string
-	began, over time.Time
+	began, over noted // over is zero while it lasts
 }
 
+// terms are all terms of a name that began in the cluster, in order.
 func (c *cluster) terms(name string) (spans []termSpan) {
 	for _, m := range c.members {
-		begun, at := seen[TermBegan](m)
-		over, ends := seen[TermEnded](m)
-		for i, b := range begun {
-			if b.Term.Scope() != name {
-				continue
-			}
-			span := termSpan{number: b.Term.Number(), node: m.name, began: at[i]}
-			for j, e := range over {
-				if e.Term == b.Term {
-					span.over = ends[j]
+		m.mu.Lock()
+		for _, n := range m.events {
+			switch e := n.Event.(type) {
+			case TermBegan:
+				if e.Term.Scope() == name {
+					spans = append(spans, termSpan{number: e.Term.Number(), node: m.name, began: n})
+				}
+			case TermEnded:
+				for i := range spans {
+					if e.Term.Scope() == name && spans[i].number == e.Term.Number() {
+						spans[i].over = n
+					}
 				}
 			}
-			spans = append(spans, span)
 		}
+		m.mu.Unlock()
 	}
-	slices.SortFunc(spans, func(a, b termSpan) int { return a.began.Compare(b.began) })
+	slices.SortFunc(spans, func(a, b termSpan) int { return cmp.Compare(a.began.seq, b.began.seq) })
 	return spans
 }
 
@@ -311,8 +336,8 @@ func (c *cluster) neverTwo(name string) {
 		if b.number <= a.number {
 			c.t.Errorf("term %d of %s came after term %d of %s", b.number, b.node, a.number, a.node)
 		}
-		if a.over.IsZero() || b.began.Before(a.over) {
-			c.t.Errorf("term %d of %s began %v before term %d of %s was over", b.number, b.node, a.over.Sub(b.began), a.number, a.node)
+		if a.over.seq == 0 || b.began.seq < a.over.seq {
+			c.t.Errorf("term %d of %s began before term %d of %s was over", b.number, b.node, a.number, a.node)
 		}
 	}
 }
@@ -337,7 +362,7 @@ func (w *wire) dial(ctx context.Context, address string) (net.Conn, error) {
 	}
 	var conn net.Conn
 	var err error
-	if w.c.dev != nil && w.c.virtual {
+	if w.c.virtual {
 		conn, err = w.c.dev.Dial()
 	} else {
 		conn, err = new(net.Dialer).DialContext(ctx, "tcp", address)

@@ -1,3 +1,5 @@
+//conclave:pure
+
 package global
 
 import "time"
@@ -7,10 +9,10 @@ type event interface{}
 
 type (
 	// Intentions.
-	registered struct{}               // somebody offers (new) code
-	withdraw   struct{ cause string } // the offer is taken back
-	closing    struct{}               // the node leaves: as withdraw, but nothing is waited for that ZooKeeper cannot answer now
-	barred     struct{ on bool }      // while on, this node does not stand anew (it has a stuck holder)
+	registered struct{}          // somebody offers (new) code
+	withdraw   struct{}          // the offer is taken back
+	closing    struct{}          // the node leaves: as withdraw, but nothing is waited for that ZooKeeper cannot answer now
+	barred     struct{ on bool } // while on, this node does not stand anew (it has a stuck holder)
 
 	// The session.
 	sessionUp struct {
@@ -135,9 +137,8 @@ type (
 	release struct{ lease uint64 }
 
 	report struct { // tell whoever listens
-		what  what
-		name  string // of the znode that it is about
-		cause cause
+		what what
+		name string // of the znode that it is about
 	}
 )
 

@@ -1,3 +1,5 @@
+//conclave:pure
+
 package global
 
 import (

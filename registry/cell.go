@@ -30,7 +30,7 @@ func (c *cell) show(l *list, now time.Duration) {
 	c.until.Store(0)
 	c.list.Store(l)
 	if c.fired.Load() >= l.read {
-		c.until.CompareAndSwap(0, max(int64(now), 1)) // its watch was faster
+		c.until.CompareAndSwap(0, int64(now)) // its watch was faster
 	}
 }
 
@@ -42,14 +42,10 @@ func (c *cell) touch(sweep uint64) {
 	}
 }
 
-// doubt is what a watch callback does: every read begun so far, but at least
-// armed, which set the watch, is doubtful from now on. Reads begun later reach
-// the server after the change that the watch tells of.
-func (c *cell) doubt(armed uint64, now time.Duration) (upTo uint64) {
-	upTo = max(armed, c.started.Load())
-	c.raise(upTo, now)
-	return upTo
-}
+// doubtful says which reads are doubtful when the watch fires that armed set:
+// every one begun so far. Those begun later reach the server after the change
+// that the watch tells of.
+func (c *cell) doubtful(armed uint64) uint64 { return max(armed, c.started.Load()) }
 
 // raise makes all reads up to upTo doubtful.
 func (c *cell) raise(upTo uint64, now time.Duration) {
@@ -59,7 +55,7 @@ func (c *cell) raise(upTo uint64, now time.Duration) {
 			return
 		}
 		if l := c.list.Load(); l != nil && l.read > old {
-			c.until.CompareAndSwap(0, max(int64(now), 1))
+			c.until.CompareAndSwap(0, int64(now))
 		}
 		if c.fired.CompareAndSwap(old, upTo) {
 			return

@@ -133,13 +133,11 @@ func (r *Registry) view(service string, l *list) View {
 	switch {
 	case l == nil || l.session == live.number && live.connected() && c != nil && l.read > c.fired.Load():
 		return v
-	case l.session != live.number && until == 0:
-		until = 1
-	case until == 0:
+	case until == 0 && l.session == live.number:
 		until = live.since // suspended, and nothing else known
 	}
-	if until <= 0 {
-		until = now
+	if until == 0 {
+		until = now // it has only just happened
 	}
 	v.Stale, v.Age = true, max(now-until, 0)
 	return v

@@ -71,7 +71,7 @@ func (l *loop) glance() {
 	}
 	l.connected = connected
 	if connected {
-		l.live.Store(&life{l.number, l.session, -1})
+		l.live.Store(&life{l.number, l.session, 0})
 		l.handle(post{ev: resumed{l.number}})
 	} else {
 		l.live.Store(&life{l.number, l.session, l.now()})
@@ -101,7 +101,7 @@ func (l *loop) event(ev event) {
 		l.glance()
 	case arrival:
 		l.number, l.session, l.connected = e.number, e.session, true
-		l.live.Store(&life{e.number, e.session, -1})
+		l.live.Store(&life{e.number, e.session, 0})
 		up := sessionUp{e.number, e.session.ClusterID()}
 		// The cache first: what is registered now is read behind it.
 		l.carryOut(l.cache.step(up, now))
@@ -112,7 +112,7 @@ func (l *loop) event(ev event) {
 			return
 		}
 		since := now
-		if old := l.live.Load(); old.since >= 0 {
+		if old := l.live.Load(); old.since != 0 {
 			since = old.since
 		}
 		l.live.Store(&life{l.number, nil, since})
@@ -138,7 +138,7 @@ func (l *loop) event(ev event) {
 
 // outdate notes since when what is shown is no longer known to be so.
 func (l *loop) outdate(since time.Duration) {
-	mark := func(_ string, c *cell) { c.until.CompareAndSwap(0, max(int64(since), 1)) }
+	mark := func(_ string, c *cell) { c.until.CompareAndSwap(0, int64(since)) }
 	mark("", &l.names)
 	mark("", &l.nodes)
 	l.services.all(mark)

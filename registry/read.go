@@ -45,14 +45,18 @@ func (r *Registry) path(key listKey) string {
 
 // onWatch is what a read's watch calls: from the client's event callback, before
 // any later reply is seen. So who has seen the reply to a write of its own finds
-// the list doubtful.
+// the list doubtful. Posting comes first: whoever finds it doubtful then asks
+// the loop behind the event.
 func (r *Registry) onWatch(key listKey, read uint64) func() {
 	return func() {
-		upTo := read
-		if c := r.find(key); c != nil {
-			upTo = c.doubt(read, r.now())
+		c, upTo := r.find(key), read
+		if c != nil {
+			upTo = c.doubtful(read)
 		}
 		r.box.put(post{ev: fired{key, read, upTo}})
+		if c != nil {
+			c.raise(upTo, r.now())
+		}
 	}
 }
 

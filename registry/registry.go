@@ -109,12 +109,12 @@ type Registry struct {
 type life struct {
 	number  uint64 // counted from 1; 0: there has been none
 	session *keeper.Session
-	// since is when the session was found suspended or lost; negative: neither.
+	// since is when the session was found suspended or lost; 0: neither.
 	since time.Duration
 }
 
 func (l *life) connected() bool {
-	return l.since < 0 && l.session != nil && l.session.Connected()
+	return l.since == 0 && l.session != nil && l.session.Connected()
 }
 
 // New starts a Registry. An error means that cfg is wrong.
@@ -132,7 +132,7 @@ func New(cfg Config) (*Registry, error) {
 		done:     make(chan struct{}),
 	}
 	r.sweep.Store(1)
-	r.live.Store(&life{since: -1})
+	r.live.Store(&life{})
 	r.ctx, r.cancel = context.WithCancel(context.Background())
 	r.io.Add(1)
 	go r.follow()
@@ -199,7 +199,8 @@ type arrival struct {
 	session *keeper.Session
 }
 
-func (r *Registry) now() time.Duration { return time.Since(r.start) }
+// now is the registry's clock. It begins at 1: a time of 0 stands for never.
+func (r *Registry) now() time.Duration { return 1 + time.Since(r.start) }
 
 // Stats counts what a Registry has done since New.
 type Stats struct {

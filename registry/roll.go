@@ -303,11 +303,11 @@ func (r *roll) vanished(ev vanished, now time.Duration) {
 
 // remake makes a registration again that somebody seems to have deleted.
 func (r *roll) remake(o *offer, now time.Duration) {
-	o.watching = 0
-	if !o.wanted || o.made != r.session {
+	known := o.made != 0
+	o.watching, o.made, o.shown = 0, 0, false
+	if !o.wanted || !known {
 		return
 	}
-	o.made, o.shown = 0, false
 	o.retryAt = now + r.jitter(r.cfg.pause)
 	r.do(report{Event{Kind: EventRegistrationGone, Service: o.key.service, Child: o.key.pid.String()}})
 	r.look(o, now)
@@ -436,7 +436,8 @@ func (r *roll) pump() {
 		}
 		r.attempts++
 		r.busy++
-		o.busy, o.attempt, o.maybe, o.watching = kind, r.attempts, true, 0
+		o.busy, o.attempt, o.watching = kind, r.attempts, 0
+		o.made, o.maybe = 0, true // from here on nobody knows
 		r.do(startWrite{key, r.session, o.attempt, kind, o.failures > 0})
 	}
 }

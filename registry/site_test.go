@@ -24,6 +24,7 @@ type site struct {
 	root    string
 	bubble  bool
 	count   uint64 // nodes so far
+	nodes   []*member
 }
 
 const (
@@ -36,8 +37,15 @@ func inBubble(t *testing.T, f func(s *site)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		zk := zkdev.New(zkdev.Config{Tick: siteTick})
-		defer zk.Close()
-		f(&site{T: t, zk: zk, servers: []string{"zkdev"}, bubble: true})
+		s := &site{T: t, zk: zk, servers: []string{"zkdev"}, bubble: true}
+		defer func() {
+			for _, m := range s.nodes {
+				m.stop()
+			}
+			zk.Close()
+			time.Sleep(time.Minute) // a client that got no answer to its goodbye waits for it
+		}()
+		f(s)
 	})
 }
 
@@ -91,7 +99,7 @@ func (s *site) nodeAs(name string, incarnation uint64, change ...func(*Config)) 
 	if s.bubble {
 		start := time.Now()
 		cfg.Clock = func() time.Duration { return time.Since(start) }
-		cfg.Dial = func(context.Context, string) (net.Conn, error) { return s.zk.Dial() }
+		cfg.Dial = dialer(s.zk)
 	}
 	k, err := keeper.Open(cfg)
 	if err != nil {
@@ -109,7 +117,9 @@ func (s *site) nodeAs(name string, incarnation uint64, change ...func(*Config)) 
 	mu.Lock()
 	m.Registry = r
 	mu.Unlock()
-	s.Cleanup(m.stop)
+	if s.nodes = append(s.nodes, m); !s.bubble {
+		s.Cleanup(m.stop)
+	}
 	if _, err := k.Session(s.within(time.Minute)); err != nil {
 		s.Fatal(err)
 	}
@@ -234,4 +244,8 @@ func (m *member) session() int64 {
 		m.s.Fatal(err)
 	}
 	return k.ID()
+}
+
+func dialer(zk *zkdev.Server) func(context.Context, string) (net.Conn, error) {
+	return func(context.Context, string) (net.Conn, error) { return zk.Dial() }
 }

@@ -74,10 +74,19 @@ func (c *cache) fired(ev fired, now time.Duration) {
 		return
 	}
 	e.spent = max(e.spent, ev.armed)
-	if e.armed == ev.armed {
-		e.armed = 0
-	}
 	e.suspect = max(e.suspect, ev.upTo)
+	if e.armed == ev.armed {
+		// Nothing guards any more what was read under this watch without setting
+		// one, even if the server saw the read after the change.
+		e.armed = 0
+		if e.list != nil {
+			e.suspect = max(e.suspect, e.list.read)
+		}
+		if !e.loadingWatch {
+			e.suspect = max(e.suspect, e.loading)
+		}
+		c.do(doubt{e.key, e.suspect})
+	}
 	c.settle(e, now)
 	c.settleBlocked(e, now)
 }
