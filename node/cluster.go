@@ -30,7 +30,11 @@ func (n *Node) Register(ctx context.Context, service string, pid actor.PID) (Tok
 		return Token{}, fmt.Errorf("register %q: %w", service, errGuest)
 	}
 	n.dropAtEnd(pid)
-	return n.registry.Register(ctx, service, pid)
+	token, err := n.registry.Register(ctx, service, pid)
+	if err != nil {
+		return token, fmt.Errorf("register %q: %w", service, err)
+	}
+	return token, nil
 }
 
 // dropAtEnd has a process's registrations taken back when it ends. One that is
@@ -219,7 +223,7 @@ func (n *Node) follow(ctx context.Context, name string, do func(actor.PID) error
 		switch {
 		case err == nil:
 			return nil
-		case !notAccepted(err):
+		case !notAccepted(pid, err):
 			if uncertain(err) {
 				return &unknownOutcome{name, pid, err}
 			}
@@ -238,18 +242,21 @@ func (n *Node) follow(ctx context.Context, name string, do func(actor.PID) error
 }
 
 // notAccepted says whether what failed certainly had no effect and can be
-// repeated: the process was not there, or nothing was ever sent.
-func notAccepted(err error) bool {
-	var ended *actor.EndedError
-	if errors.As(err, &ended) {
-		return ended.Reason == actor.NoProcess
+// repeated: the process was not there, or nothing was ever sent to it. The
+// holder's own answer may be such an error too, about somebody else.
+func notAccepted(holder actor.PID, err error) bool {
+	switch err := err.(type) {
+	case *actor.EndedError:
+		return err.PID == holder && err.Reason == nil
+	case *notSentError:
+		return err.to == holder
 	}
-	return err == actor.NoProcess || err == actor.NotSent
+	return false
 }
 
 // uncertain says whether what failed may have had its effect all the same.
 func uncertain(err error) bool {
-	return errors.Is(err, actor.LinkLost) || errors.Is(err, actor.NoProcess) ||
+	return errors.Is(err, actor.LinkLost) || errors.Is(err, actor.NoProcess) || errors.Is(err, actor.ErrTermOver) ||
 		errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) || errors.Is(err, actor.ErrTimeout)
 }
 

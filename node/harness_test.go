@@ -5,110 +5,286 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"runtime"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"conclave/internal/zktest"
 	"conclave/node"
 	"conclave/transport"
 	"conclave/zkdev"
 )
 
-// bubble is a cluster in virtual time: nodes over the in-memory network, on a
-// development server of their own.
-type bubble struct {
-	t   *testing.T
-	zk  *zkdev.Server
-	net *transport.Network
+// Every test of the API is written once, against a cluster, and runs on four:
+//
+//	same           one node, which goes by all names, in virtual time
+//	network        nodes over transport.Network and zkdev, in virtual time
+//	tcp/zkdev      nodes over TCP and zkdev over TCP
+//	tcp/zookeeper  nodes over TCP and ZooKeeper itself (CONCLAVE_REAL=1)
+//
+// With -short only the first two run, so that they can be repeated many times.
 
-	mu     sync.Mutex
-	events map[*node.Node][]node.Event
-	nodes  []*node.Node
+func TestMain(m *testing.M) { zktest.Main(m) }
+
+// cluster is the nodes of one test and the ZooKeeper they use.
+type cluster struct {
+	*testing.T                    // of the bubble, in virtual time
+	virtual    bool               // time is
+	one        bool               // every name stands for the same node
+	dev        *zkdev.Server      // nil: ZooKeeper itself
+	net        *transport.Network // nil: TCP
+	servers    []string
+	root       string
+	members    []*member
 }
 
 const (
-	bubbleTick    = 500 * time.Millisecond
-	bubbleSession = 4 * time.Second
+	testTick    = 500 * time.Millisecond
+	testSession = 4 * time.Second
 )
 
-// inBubble runs f in virtual time and stops every node it started at the end.
-func inBubble(t *testing.T, f func(t *testing.T, b *bubble)) {
+// inBubble runs f in virtual time, on nodes over the in-memory network. Whatever
+// of them is left running afterwards fails the test.
+func inBubble(t *testing.T, f func(c *cluster)) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
-		b := &bubble{
-			t:      t,
-			zk:     zkdev.New(zkdev.Config{Tick: bubbleTick}),
-			net:    transport.NewNetwork(),
-			events: make(map[*node.Node][]node.Event),
+	synctest.Test(t, func(t *testing.T) { bubble(t, false, f) })
+}
+
+func bubble(t *testing.T, one bool, f func(c *cluster)) {
+	c := &cluster{
+		T:       t,
+		virtual: true,
+		one:     one,
+		dev:     zkdev.New(zkdev.Config{Tick: testTick}),
+		net:     transport.NewNetwork(),
+		servers: []string{"zk:2181"},
+	}
+	defer c.dev.Close()
+	defer c.stopAll()
+	f(c)
+}
+
+// overTCP runs f on nodes over TCP, on zkdev and on ZooKeeper itself.
+func overTCP(t *testing.T, f func(c *cluster)) {
+	t.Helper()
+	t.Run("tcp", func(t *testing.T) {
+		if testing.Short() {
+			t.Skip("takes real time")
 		}
-		defer b.zk.Close()
-		defer func() {
-			for _, n := range b.nodes {
-				ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-				_ = n.Stop(ctx)
-				cancel()
-			}
-		}()
-		f(t, b)
+		zktest.Each(t, func(t *testing.T, z zktest.Target) { f(tcpCluster(t, z)) }, zktest.Tick(testTick))
 	})
 }
 
-// start makes a node on a host of that name.
-func (b *bubble) start(name string, change ...func(*node.Config)) *node.Node {
-	b.t.Helper()
-	began := time.Now()
-	var self *node.Node
-	cfg := node.Config{
-		Name:           name,
-		ZooKeeper:      []string{"127.0.0.1:2181"},
-		SessionTimeout: bubbleSession,
-		Transport:      b.net.Host(name),
-		Listen:         name + ":0",
-		DialZooKeeper:  b.zk.DialContext,
-		Clock:          func() time.Duration { return time.Since(began) },
-		Logger:         testLogger(),
-		OnEvent: func(e node.Event) {
-			b.mu.Lock()
-			defer b.mu.Unlock()
-			b.events[self] = append(b.events[self], e)
-		},
-	}
-	for _, f := range change {
-		f(&cfg)
-	}
-	n, err := node.Start(b.t.Context(), cfg)
-	if err != nil {
-		b.t.Fatalf("start %s: %v", name, err)
-	}
-	b.mu.Lock()
-	b.events[n] = b.events[nil]
-	delete(b.events, nil)
-	self = n
-	b.mu.Unlock()
-	b.nodes = append(b.nodes, n)
-	return n
+// tcpCluster is a cluster in real time. Whatever of it is left running after the
+// test fails the test.
+func tcpCluster(t *testing.T, z zktest.Target) *cluster {
+	c := &cluster{T: t, dev: z.Dev, servers: z.Servers(), root: z.Root}
+	before := runtime.NumGoroutine()
+	t.Cleanup(func() {
+		c.stopAll()
+		if !c.awaitFor(10*time.Second, func() bool { return runtime.NumGoroutine() <= before }) {
+			stacks := make([]byte, 1<<20)
+			t.Errorf("%d goroutines, there were %d before:\n%s", runtime.NumGoroutine(), before,
+				stacks[:runtime.Stack(stacks, true)])
+		}
+	})
+	return c
 }
 
-func (b *bubble) startMany(count int) []*node.Node {
-	var all []*node.Node
-	for i := range count {
-		all = append(all, b.start(fmt.Sprintf("n%d", i+1)))
+// apart runs f on clusters whose nodes are distinct.
+func apart(t *testing.T, f func(c *cluster)) {
+	t.Helper()
+	t.Run("network", func(t *testing.T) { inBubble(t, f) })
+	overTCP(t, f)
+}
+
+// everyWay runs f on all clusters.
+func everyWay(t *testing.T, f func(c *cluster)) {
+	t.Helper()
+	t.Run("same", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) { bubble(t, true, f) })
+	})
+	apart(t, f)
+}
+
+// node starts a node of that name and waits until it has a session. Where all
+// names stand for one node it is made by the first who asks.
+func (c *cluster) node(name string, change ...func(*node.Config)) *member {
+	c.Helper()
+	if c.one && len(c.members) > 0 {
+		return c.members[0]
+	}
+	m := c.launch(name, change...)
+	if err := m.Ready(c.brief()); err != nil {
+		c.Fatalf("%s: %v", name, err)
+	}
+	return m
+}
+
+func (c *cluster) nodes(count int) []*member {
+	c.Helper()
+	all := make([]*member, count)
+	for i := range all {
+		all[i] = c.node(fmt.Sprintf("n%d", i+1))
 	}
 	return all
 }
 
-// count is how many events of a kind a node has told of.
-func (b *bubble) count(n *node.Node, kind node.EventKind) int {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	count := 0
-	for _, e := range b.events[n] {
-		if e.Kind == kind {
-			count++
+// guest starts a node that does not listen.
+func (c *cluster) guest(name string) *member {
+	c.Helper()
+	if c.one {
+		c.one = false
+		defer func() { c.one = true }()
+	}
+	return c.node(name, func(cfg *node.Config) { cfg.Guest, cfg.Listen = true, "" })
+}
+
+// launch starts a node and waits for nothing.
+func (c *cluster) launch(name string, change ...func(*node.Config)) *member {
+	c.Helper()
+	m := newMember(c, name)
+	n, err := node.Start(c.Context(), m.config(change...))
+	if err != nil {
+		c.Fatalf("start %s: %v", name, err)
+	}
+	m.Node = n
+	c.members = append(c.members, m)
+	return m
+}
+
+// config is that of a node of this cluster.
+func (m *member) config(change ...func(*node.Config)) node.Config {
+	c := m.c
+	cfg := node.Config{
+		Name:           m.name,
+		ZooKeeper:      c.servers,
+		Root:           c.root,
+		SessionTimeout: testSession,
+		DialZooKeeper:  m.line.dial,
+		Logger:         testLogger(),
+		OnEvent:        m.note,
+	}
+	if c.virtual {
+		cfg.Listen = m.name + ":0"
+		cfg.Transport = c.net.Host(m.name)
+		cfg.Clock = virtualClock()
+	}
+	for _, f := range change {
+		f(&cfg)
+	}
+	return cfg
+}
+
+func virtualClock() func() time.Duration {
+	began := time.Now()
+	return func() time.Duration { return time.Since(began) }
+}
+
+func (c *cluster) stopAll() {
+	for i := len(c.members) - 1; i >= 0; i-- {
+		c.members[i].leave()
+	}
+}
+
+// patience is how long a test waits for what should come.
+func (c *cluster) patience() time.Duration {
+	if c.virtual {
+		return 2 * time.Minute
+	}
+	return 20 * time.Second
+}
+
+// brief is a context for a call that should not take long.
+func (c *cluster) brief() context.Context { return c.within(c.patience()) }
+
+func (c *cluster) within(d time.Duration) context.Context {
+	ctx, cancel := context.WithTimeout(context.Background(), d)
+	c.Cleanup(cancel)
+	return ctx
+}
+
+// await waits until it is so.
+func (c *cluster) await(what string, so func() bool) {
+	c.Helper()
+	if !c.awaitFor(c.patience(), so) {
+		c.Fatalf("not within %v: %s", c.patience(), what)
+	}
+}
+
+func (c *cluster) awaitFor(d time.Duration, so func() bool) bool {
+	for end := time.Now().Add(d); ; time.Sleep(2 * time.Millisecond) {
+		c.settle()
+		if so() {
+			return true
+		}
+		if time.Now().After(end) {
+			return false
 		}
 	}
-	return count
+}
+
+// settle lets everything happen that needs no time.
+func (c *cluster) settle() {
+	if c.virtual {
+		synctest.Wait()
+	}
+}
+
+// ok ends the test at an error.
+func (c *cluster) ok(err error) {
+	c.Helper()
+	if err != nil {
+		c.Fatal(err)
+	}
+}
+
+// next is what comes out of ch.
+func next[T any](c *cluster, ch <-chan T) T {
+	c.Helper()
+	timer := time.NewTimer(c.patience())
+	defer timer.Stop()
+	select {
+	case v := <-ch:
+		return v
+	case <-timer.C:
+		c.Fatalf("nothing came within %v", c.patience())
+		panic("unreachable")
+	}
+}
+
+// none checks that nothing is in ch.
+func none[T any](c *cluster, ch <-chan T) {
+	c.Helper()
+	c.settle()
+	select {
+	case v := <-ch:
+		c.Errorf("unexpected: %+v", v)
+	default:
+	}
+}
+
+// tree is what zkdev holds, as text.
+func (c *cluster) tree(under string) string {
+	var b strings.Builder
+	for _, n := range c.dev.Dump() {
+		if strings.HasPrefix(n.Path, under) {
+			fmt.Fprintf(&b, "%s %q\n", n.Path, n.Data)
+		}
+	}
+	return b.String()
+}
+
+// parallel runs f count times at once and waits for all.
+func parallel(count int, f func(i int)) {
+	var all sync.WaitGroup
+	for i := range count {
+		all.Go(func() { f(i) })
+	}
+	all.Wait()
 }
 
 func testLogger() *slog.Logger {
@@ -116,17 +292,4 @@ func testLogger() *slog.Logger {
 		return slog.New(slog.DiscardHandler)
 	}
 	return slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
-}
-
-func within(t *testing.T, d time.Duration) context.Context {
-	ctx, cancel := context.WithTimeout(context.Background(), d)
-	t.Cleanup(cancel)
-	return ctx
-}
-
-func must[T any](v T, err error) T {
-	if err != nil {
-		panic(err)
-	}
-	return v
 }

@@ -207,15 +207,16 @@ func deadOf(e actor.Envelope, typ string, r actor.DeadReason) actor.DeadLetter {
 	return actor.DeadLetter{From: e.From, To: e.To, Name: e.Name, Type: typ, Term: e.Term, Reason: r}
 }
 
-// deadFrame is a frame that was taken and will not arrive.
-func (l *links) deadFrame(p *peer, f *transport.Frame, r actor.DeadReason) {
+// deadFrame is a frame that was taken and will certainly not arrive. Whoever
+// waits for an answer to it gets why.
+func (l *links) deadFrame(p *peer, f *transport.Frame, r actor.DeadReason, why error) {
 	from := actor.PID{}
 	if f.From != 0 {
 		from = l.self.WithSerial(f.From)
 	}
 	if f.Ref != 0 && (f.Kind == transport.Message || f.Kind == transport.Call) {
 		l.system.Deliver(actor.Envelope{
-			Kind: actor.KindReplyError, From: p.base.WithSerial(f.To), To: l.self.WithSerial(f.From), Ref: f.Ref, Reason: actor.NotSent,
+			Kind: actor.KindReplyError, From: p.base.WithSerial(f.To), To: l.self.WithSerial(f.From), Ref: f.Ref, Reason: why,
 		})
 	}
 	switch f.Kind {
@@ -407,11 +408,7 @@ func (l *links) welcome(conn transport.Conn) {
 			conn.Close()
 			return
 		}
-		p.mu.Lock()
-		gone := p.gone
-		p.mu.Unlock()
-		if !gone {
-			p.post(evInbound{p.attach(conn)})
+		if p.attach(conn, func(id connID) any { return evInbound{id} }) {
 			return
 		}
 	}

@@ -163,6 +163,17 @@ func frameError(e actor.Envelope, err error) error {
 	return &sendError{to: e.To, sort: err, cause: err}
 }
 
+// notSentError is an actor.NotSent that says to whom and why.
+type notSentError struct {
+	to    actor.PID
+	cause error
+}
+
+func (e *notSentError) Error() string {
+	return e.to.String() + ": " + actor.NotSent.Error() + ": " + e.cause.Error()
+}
+func (e *notSentError) Unwrap() []error { return []error{actor.NotSent, e.cause} }
+
 // sendError is a message that was not sent.
 type sendError struct {
 	to          actor.PID

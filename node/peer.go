@@ -216,6 +216,7 @@ func (p *peer) retire(m *linkup) bool {
 func (p *peer) end() {
 	p.mu.Lock()
 	p.gone = true
+	p.links.forget(p) // who looks it up again is told that the node has stopped
 	conns := make([]*connection, 0, len(p.conns))
 	for _, c := range p.conns {
 		conns = append(conns, c)
@@ -224,7 +225,22 @@ func (p *peer) end() {
 	for _, c := range conns {
 		p.close(c)
 	}
+	p.abandon(actor.DeadLinkLost, func(actor.PID) error { return errLinksClosed })
 	p.down(errLinksClosed)
+}
+
+// abandon gives up what waits for a link; whoever waits for an answer is told why.
+func (p *peer) abandon(dead actor.DeadReason, why func(to actor.PID) error) {
+	p.mu.Lock()
+	pending, room := p.pending, p.room
+	p.pending, p.bytes, p.room = nil, 0, nil
+	p.mu.Unlock()
+	if room != nil {
+		close(room)
+	}
+	for i := range pending {
+		p.links.deadFrame(p, &pending[i], dead, why(p.base.WithSerial(pending[i].To)))
+	}
 }
 
 // heartbeat pings over the link when that is due and reports a link that has
@@ -307,7 +323,9 @@ func (p *peer) dial() {
 		p.post(evDialFail{ErrOtherCluster})
 		return
 	}
-	p.post(evDialed{p.attach(conn)})
+	if !p.attach(conn, func(id connID) any { return evDialed{id} }) {
+		conn.Close()
+	}
 }
 
 // staleError: the process's node has restarted, so the process is dead for ever.
@@ -316,9 +334,11 @@ type staleError struct{ want, found actor.NodeID }
 func (e *staleError) Error() string { return e.want.String() + " is now " + e.found.String() }
 func (e *staleError) Unwrap() error { return actor.NoProcess }
 
-// attach takes a connection whose handshake is done into the peer's care and
-// starts to listen in its control lane.
-func (p *peer) attach(conn transport.Conn) connID {
+// attach takes a connection whose handshake is done into the peer's care, tells
+// the loop of it by that event, and then starts to listen in its control lane:
+// whatever comes there finds the loop prepared. It says false, and has done
+// nothing, if the peer is gone.
+func (p *peer) attach(conn transport.Conn, event func(connID) any) bool {
 	c := &connection{
 		id:      p.links.nextConn(),
 		conn:    conn,
@@ -328,8 +348,13 @@ func (p *peer) attach(conn transport.Conn) connID {
 	}
 	c.heard.Store(int64(p.links.now()))
 	p.mu.Lock()
+	if p.gone {
+		p.mu.Unlock()
+		return false
+	}
 	p.conns[c.id] = c
 	p.mu.Unlock()
+	p.post(event(c.id))
 	p.links.running.Go(func() {
 		if err := c.control.run(conn); err != errOutboxClosed {
 			p.post(evLost{c.id, err})
@@ -340,7 +365,7 @@ func (p *peer) attach(conn transport.Conn) connID {
 		p.post(evLost{c.id, err})
 		p.close(c)
 	})
-	return c.id
+	return true
 }
 
 // up makes c the link: first what waited for one, then everything new.
@@ -353,7 +378,7 @@ func (p *peer) up(c *connection) {
 	for i := range p.pending {
 		f := &p.pending[i]
 		if err := c.out.append(context.Background(), f, true); err != nil {
-			p.links.deadFrame(p, f, actor.DeadTooLarge)
+			p.links.deadFrame(p, f, actor.DeadTooLarge, &sendError{to: p.base.WithSerial(f.To), sort: ErrTooLarge, cause: err})
 		}
 	}
 	p.pending, p.bytes = nil, 0
@@ -406,22 +431,13 @@ func (p *peer) lost(err error) {
 
 // failed gives up what waits for a link that cannot be made.
 func (p *peer) failed(err error) {
-	p.mu.Lock()
-	pending := p.pending
-	p.pending, p.bytes = nil, 0
-	room := p.room
-	p.room = nil
-	p.mu.Unlock()
-	if room != nil {
-		close(room)
-	}
 	dead, reason := actor.DeadLinkLost, error(actor.LinkLost)
+	why := func(to actor.PID) error { return &notSentError{to, err} }
 	if errors.Is(err, actor.NoProcess) {
 		dead, reason = actor.DeadStaleIncarnation, actor.NoProcess
+		why = func(to actor.PID) error { return &actor.EndedError{PID: to} }
 	}
-	for i := range pending {
-		p.links.deadFrame(p, &pending[i], dead)
-	}
+	p.abandon(dead, why)
 	p.links.linkFailed(p, err)
 	p.down(reason)
 	p.links.retireLater(p)

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"encoding/binary"
 	"errors"
 
 	"conclave/actor"
@@ -21,11 +22,36 @@ var reasonCodes = [...]error{
 	10: actor.ErrUnexpectedReply,
 }
 
-const maxReason = 4096 // bytes of text
+const (
+	// codeEnded is an *actor.EndedError: the length of its PID as a uvarint, the
+	// PID, and its Reason, which is left out where it is nil.
+	codeEnded = 11
+
+	maxReason = 4096 // bytes of text
+	maxNested = 8    // such errors inside each other
+)
 
 // appendReason writes a reason as a code (0: none of those) and its text, which
 // is left out where the code says it all.
-func appendReason(dst []byte, reason error) []byte {
+//
+// NoProcess without text is more than its text says: what was sent to the
+// process was certainly never taken up by it.
+func appendReason(dst []byte, reason error) []byte { return appendNested(dst, reason, maxNested) }
+
+func appendNested(dst []byte, reason error, depth int) []byte {
+	if ended, ok := reason.(*actor.EndedError); ok && depth > 0 {
+		if pid, err := ended.PID.MarshalBinary(); err == nil {
+			dst = binary.AppendUvarint(append(dst, codeEnded), uint64(len(pid)))
+			dst = append(dst, pid...)
+			if ended.Reason == nil {
+				return dst
+			}
+			return appendNested(dst, ended.Reason, depth-1)
+		}
+	}
+	if ended := (*actor.EndedError)(nil); errors.As(reason, &ended) && ended.Reason == actor.NoProcess {
+		reason = actor.NoProcess
+	}
 	for code := 1; code < len(reasonCodes); code++ {
 		if sentinel := reasonCodes[code]; errors.Is(reason, sentinel) {
 			dst = append(dst, byte(code))
@@ -45,9 +71,22 @@ func appendReason(dst []byte, reason error) []byte {
 func cutText(s string) string { return s[:min(len(s), maxReason)] }
 
 // parseReason is the opposite. Codes from newer nodes keep their text.
-func parseReason(b []byte) error {
+func parseReason(b []byte) error { return parseNested(b, maxNested) }
+
+func parseNested(b []byte, depth int) error {
 	if len(b) == 0 {
 		return actor.Normal
+	}
+	if b[0] == codeEnded {
+		ended := &actor.EndedError{}
+		size, n := binary.Uvarint(b[1:])
+		if depth == 0 || n <= 0 || size > uint64(len(b)-1-n) || ended.PID.UnmarshalBinary(b[1+n:1+n+int(size)]) != nil {
+			return &actor.RemoteError{Text: "unreadable reason"}
+		}
+		if b = b[1+n+int(size):]; len(b) > 0 {
+			ended.Reason = parseNested(b, depth-1)
+		}
+		return ended
 	}
 	code, text := int(b[0]), string(b[1:])
 	if code == 0 || code >= len(reasonCodes) {

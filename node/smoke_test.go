@@ -3,10 +3,8 @@ package node_test
 import (
 	"fmt"
 	"testing"
-	"time"
 
 	"conclave/actor"
-	"conclave/node"
 )
 
 type job struct{ Text string }
@@ -47,31 +45,35 @@ func boss(p *actor.Process) error {
 	}
 }
 
-func TestBossDelegatesToWorkersOfOtherNodes(t *testing.T) {
-	inBubble(t, func(t *testing.T, b *bubble) {
-		nodes := b.startMany(3)
+func TestBossDelegatesToWorkersOfAllNodes(t *testing.T) {
+	everyWay(t, func(c *cluster) {
+		nodes := c.nodes(3)
 		for _, n := range nodes {
 			n.Spawn(worker)
-			if _, err := n.RegisterCandidate(within(t, time.Minute), "boss", boss); err != nil {
-				t.Fatal(err)
+			if _, err := n.RegisterCandidate(c.brief(), "boss", boss); err != nil {
+				c.Fatal(err)
+			}
+			if c.one {
+				break
 			}
 		}
-		guest := b.start("guest", func(c *node.Config) { c.Guest, c.Listen = true, "" })
+		workers := len(c.members)
+		guest := c.guest("requestor")
+		for _, m := range c.members {
+			if _, err := m.WaitCapable(c.brief(), "worker", workers); err != nil {
+				c.Fatal(err)
+			}
+		}
 		by := make(map[actor.PID]int)
-		must(guest.WaitCapable(within(t, time.Minute), "worker", 3))
 		for i := range 9 {
-			m, err := guest.CallGlobal(within(t, time.Minute), "boss", job{fmt.Sprint("job ", i)})
+			m, err := guest.CallGlobal(c.brief(), "boss", job{fmt.Sprint("job ", i)})
 			if err != nil {
-				t.Fatal(err)
+				c.Fatal(err)
 			}
-			r, ok := actor.As[taken](m)
-			if !ok {
-				t.Fatalf("reply is %s", m.Type())
-			}
-			by[r.By]++
+			by[as[taken](c, m).By]++
 		}
-		if len(by) != 3 {
-			t.Fatalf("jobs went to %v, want three workers", by)
+		if len(by) != workers {
+			c.Errorf("jobs went to %v, want %d workers", by, workers)
 		}
 	})
 }
