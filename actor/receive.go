@@ -87,6 +87,7 @@ func (p *Process) sleep(w waitingFor, timer <-chan time.Time, done <-chan struct
 		p.wake = make(chan struct{}, 1)
 	}
 	b.waiting = w
+	p.shed()
 	b.mu.Unlock()
 	if timer == nil && done == nil {
 		<-p.wake

@@ -132,12 +132,12 @@ func (l *linkup) step(event any, now time.Duration) (actions []any) {
 
 	case evDialed:
 		if l.phase != dialing {
-			do(acClose{e.conn})
+			do(acClose(e))
 			break
 		}
 		if l.live != 0 || l.in != 0 {
 			l.phase = dialIdle
-			do(acClose{e.conn})
+			do(acClose(e))
 			break
 		}
 		l.phase, l.out = dialVerdict, e.conn
@@ -184,7 +184,7 @@ func (l *linkup) step(event any, now time.Duration) (actions []any) {
 
 	case evGo:
 		if e.conn != l.in {
-			do(acClose{e.conn})
+			do(acClose(e))
 			break
 		}
 		l.in = 0

@@ -48,7 +48,7 @@ func (w *world) step(side int, event any) {
 		case acVerdict:
 			w.send(a.conn, 1-side, evVerdict{a.conn, a.verdict, ""})
 		case acGo:
-			w.send(a.conn, 1-side, evGo{a.conn})
+			w.send(a.conn, 1-side, evGo(a))
 		case acAdopt:
 			w.adopt[side] = append(w.adopt[side], a.conn)
 		case acClose:

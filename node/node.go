@@ -134,6 +134,13 @@ func (n *Node) Ready(ctx context.Context) error {
 	return err
 }
 
+// Keeper is the node's life in ZooKeeper, and System its process table: for the
+// parts of the runtime that are built on nodes. Programs need neither.
+func (n *Node) Keeper() *keeper.Keeper { return n.keeper }
+
+// System is the node's process table. See Keeper.
+func (n *Node) System() *actor.System { return n.system }
+
 // Stopped is closed when the node has been stopped.
 func (n *Node) Stopped() <-chan struct{} { return n.stopped }
 

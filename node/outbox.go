@@ -23,12 +23,12 @@ type outbox struct {
 	mu      sync.Mutex
 	enc     *transport.Encoder
 	buf     []byte
+	mail    int // messages, calls and replies in buf
+	writing int // those of the batch that is being written
 	spare   []byte
 	asleep  bool // the writer waits for kick
-	writing bool
 	closed  bool
 	room    chan struct{} // closed when a full outbox has been taken
-	drained chan struct{} // closed when nothing is left to write
 	kick    chan struct{}
 }
 
@@ -64,6 +64,9 @@ func (o *outbox) append(ctx context.Context, f *transport.Frame, urgent bool) er
 	}
 	buf, err := o.enc.Append(o.buf, f)
 	o.buf = buf
+	if err == nil && isMail(f.Kind) {
+		o.mail++
+	}
 	wake := o.asleep && err == nil
 	if wake {
 		o.asleep = false
@@ -82,11 +85,6 @@ func (o *outbox) run(conn transport.Conn) error {
 		runtime.Gosched()
 		o.mu.Lock()
 		for len(o.buf) == 0 && !o.closed {
-			o.writing = false
-			if o.drained != nil {
-				close(o.drained)
-				o.drained = nil
-			}
 			o.asleep = true
 			o.mu.Unlock()
 			<-o.kick
@@ -98,7 +96,8 @@ func (o *outbox) run(conn transport.Conn) error {
 			return errOutboxClosed
 		}
 		batch := o.buf
-		o.buf, o.spare, o.writing = o.spare[:0], nil, true
+		o.buf, o.spare = o.spare[:0], nil
+		o.mail, o.writing = 0, o.mail
 		room := o.room
 		o.room = nil
 		o.mu.Unlock()
@@ -108,11 +107,12 @@ func (o *outbox) run(conn transport.Conn) error {
 		if err := conn.Write(o.lane, batch); err != nil {
 			return err
 		}
+		o.mu.Lock()
+		o.writing = 0
 		if cap(batch) <= maxSpareBatch {
-			o.mu.Lock()
 			o.spare = batch[:0]
-			o.mu.Unlock()
 		}
+		o.mu.Unlock()
 	}
 }
 
@@ -127,32 +127,27 @@ func (o *outbox) close() {
 		return
 	}
 	o.closed = true
-	room, drained, wake := o.room, o.drained, o.asleep
-	o.room, o.drained, o.asleep, o.buf = nil, nil, false, nil
+	room, wake := o.room, o.asleep
+	o.room, o.asleep, o.buf = nil, false, nil
 	o.mu.Unlock()
 	if room != nil {
 		close(room)
-	}
-	if drained != nil {
-		close(drained)
 	}
 	if wake {
 		o.kick <- struct{}{}
 	}
 }
 
-// flushed is closed when all that was appended before is written, or never
-// will be; nil: it is.
-func (o *outbox) flushed() <-chan struct{} {
+// unsent is how many messages, calls and replies were taken and not, or not
+// certainly, handed to the network.
+func (o *outbox) unsent() int {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.closed || len(o.buf) == 0 && !o.writing {
-		return nil
-	}
-	if o.drained == nil {
-		o.drained = make(chan struct{})
-	}
-	return o.drained
+	return o.mail + o.writing
+}
+
+func isMail(k transport.Kind) bool {
+	return k == transport.Message || k == transport.Call || k == transport.Reply
 }
 
 // frameError says what an encoder's refusal means to who sent the envelope.

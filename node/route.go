@@ -1,0 +1,143 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"conclave/actor"
+	"conclave/transport"
+)
+
+// Route implements actor.Router.
+func (l *links) Route(ctx context.Context, e actor.Envelope) error {
+	buf := scratch.Get().(*[]byte)
+	defer scratch.Put(buf)
+	var typ string
+	var body []byte
+	var err error
+	urgent := false
+	switch e.Kind {
+	case actor.KindMessage, actor.KindCall, actor.KindReply:
+		typ, body, err = encodeBody(buf, e.Body)
+		if err != nil {
+			return &sendError{to: e.To, sort: err, cause: err}
+		}
+		if most := l.limits.MaxMessage - frameOverhead; len(body) > most {
+			l.system.DeadLetter(deadOf(e, typ, actor.DeadTooLarge))
+			return &sendError{to: e.To, sort: ErrTooLarge, cause: fmt.Errorf(
+				"%w: %d bytes of %s, at most %d are allowed", ErrTooLarge, len(body), typ, most)}
+		}
+	default:
+		urgent = true
+		if hasReason(e.Kind) {
+			body = appendReason((*buf)[:0], e.Reason)
+		}
+	}
+	var f transport.Frame
+	fillFrame(&f, &e, typ, body)
+	for {
+		p := l.peer(e.To.NodeHandle())
+		if p == nil {
+			return ErrStopped
+		}
+		err := p.send(ctx, &f, urgent)
+		switch {
+		case err == errPeerGone:
+			continue
+		case errors.Is(err, transport.ErrTooLarge):
+			l.system.DeadLetter(deadOf(e, typ, actor.DeadTooLarge))
+			return frameError(e, err)
+		case err != nil:
+			return frameError(e, err)
+		}
+		return nil
+	}
+}
+
+// frameOverhead is more than a frame's header can take, ToName included.
+const frameOverhead = 1 << 10
+
+func deadOf(e actor.Envelope, typ string, r actor.DeadReason) actor.DeadLetter {
+	return actor.DeadLetter{From: e.From, To: e.To, Name: e.Name, Type: typ, Term: e.Term, Reason: r}
+}
+
+// deadFrame is a frame that was taken and will certainly not arrive. Whoever
+// waits for an answer to it gets why.
+func (l *links) deadFrame(p *peer, f *transport.Frame, r actor.DeadReason, why error) {
+	from := actor.PID{}
+	if f.From != 0 {
+		from = l.self.WithSerial(f.From)
+	}
+	if f.Ref != 0 && (f.Kind == transport.Message || f.Kind == transport.Call) {
+		l.system.Deliver(actor.Envelope{
+			Kind: actor.KindReplyError, From: p.base.WithSerial(f.To), To: l.self.WithSerial(f.From), Ref: f.Ref, Reason: why,
+		})
+	}
+	if isMail(f.Kind) {
+		l.system.DeadLetter(actor.DeadLetter{
+			From: from, To: p.base.WithSerial(f.To), Name: f.ToName, Type: f.Type, Reason: r,
+		})
+	}
+}
+
+// Relieved implements actor.Router: the mailbox has room again.
+func (l *links) Relieved(pid actor.PID) {
+	l.mu.Lock()
+	told := l.told[pid]
+	delete(l.told, pid)
+	l.mu.Unlock()
+	for p := range told {
+		p.sendControl(&transport.Frame{Kind: transport.Resume, To: pid.Serial()})
+	}
+}
+
+// pauseSender tells the peer to send no more to that process of ours for now.
+func (l *links) pauseSender(p *peer, c *connection, pid actor.PID) {
+	l.mu.Lock()
+	if l.told[pid] == nil {
+		l.told[pid] = make(map[*peer]struct{})
+	}
+	_, told := l.told[pid][p]
+	l.told[pid][p] = struct{}{}
+	l.mu.Unlock()
+	if !told {
+		_ = c.control.append(context.Background(), &transport.Frame{Kind: transport.Pause, To: pid.Serial()}, true)
+	}
+	if !l.system.Full(pid) {
+		l.Relieved(pid) // it was relieved before we took note
+	}
+}
+
+// unpause forgets what a peer was told when the link with it is over.
+func (l *links) unpause(p *peer) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for pid, told := range l.told {
+		delete(told, p)
+		if len(told) == 0 {
+			delete(l.told, pid)
+		}
+	}
+}
+
+// sendControl sends over the link, if there is one.
+func (p *peer) sendControl(f *transport.Frame) {
+	if c := p.link(); c != nil {
+		_ = c.control.append(context.Background(), f, true)
+	}
+}
+
+// announceTerm tells every linked peer who holds what from now on.
+func (l *links) announceTerm(t actor.Term, holder actor.PID) {
+	l.peers.Range(func(_, v any) bool {
+		v.(*peer).sendControl(announcement(t, holder))
+		return true
+	})
+}
+
+func announcement(t actor.Term, holder actor.PID) *transport.Frame {
+	return &transport.Frame{
+		Kind: transport.Announce, From: holder.Serial(), Scope: t.Scope(), TermNumber: t.Number(),
+	}
+}
