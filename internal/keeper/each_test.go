@@ -50,8 +50,8 @@ func each(t *testing.T, f func(t *testing.T, open func(incarnation uint64, chang
 	}, zktest.Tick(realTick))
 }
 
-// eventually waits for a condition that nothing announces.
-func eventually(t *testing.T, what string, ok func() bool) {
+// awaitTrue waits for a condition that nothing announces.
+func awaitTrue(t *testing.T, what string, ok func() bool) {
 	t.Helper()
 	limit := time.Now().Add(20 * time.Second)
 	for !ok() {
@@ -186,12 +186,12 @@ func TestEachLeaseIsRenewedAndEndsWithItsZnode(t *testing.T) {
 		u, admin := open(1), open(2)
 		x := u.Paths().Root() + "/x"
 		l := u.claimed(x)
-		for range 20 {
-			time.Sleep(realT / 8)
+		awaitTrue(t, "twenty heartbeats", func() bool {
 			if err := l.Check(); err != nil {
 				t.Fatal(err)
 			}
-		}
+			return u.Stats().Heartbeats >= 20
+		})
 		if left := l.Until() - u.Now(); left > realT/2 || left < realT/8 {
 			t.Errorf("%v left", left)
 		}
@@ -348,7 +348,7 @@ func TestRealPauseLapsesTheLease_Fault18(t *testing.T) {
 	srv := zktest.Start(t, zktest.Tick(realTick))
 	u := openAt(t, srv.Addr(), "", 1)
 	l := u.claimed("/x")
-	time.Sleep(realT / 2)
+	awaitTrue(t, "a lease of T/2", func() bool { return u.Stats().Heartbeats > 5 })
 	srv.Pause(t)
 	start := time.Now()
 	<-l.Context().Done()
@@ -358,9 +358,8 @@ func TestRealPauseLapsesTheLease_Fault18(t *testing.T) {
 	if err := l.Check(); !errors.Is(err, ErrLeaseLapsed) {
 		t.Errorf("Check: %v", err)
 	}
-	time.Sleep(realT / 4)
 	srv.Continue(t)
-	eventually(t, "a session that works", func() bool {
+	awaitTrue(t, "a session that works", func() bool {
 		ctx, cancel := context.WithTimeout(bg, time.Second)
 		defer cancel()
 		s, err := u.Session(ctx)

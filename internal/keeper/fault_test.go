@@ -369,3 +369,38 @@ func TestWrongCredentialsAreReportedAndRetriedQuietly(t *testing.T) {
 		first.close()
 	})
 }
+
+// The heartbeat's deadline (T/8) and one short handshake (T/6) fit into what a
+// lease has left: it survives its own server freezing and the next one being
+// silent.
+func TestLeaseOutlivesItsServerAndASilentOne_Fault19(t *testing.T) {
+	for range 5 { // the order of the servers is random
+		inBubble(t, func(w *world) {
+			var silentDials atomic.Int32
+			u := w.open(1, func(c *Config) {
+				c.Servers = []string{"a", "b", "silent"}
+				c.Dial = func(_ context.Context, address string) (net.Conn, error) {
+					if address == "silent" {
+						silentDials.Add(1)
+						return silent(), nil
+					}
+					return w.srv.Dial()
+				}
+			})
+			l := u.claimed("/x")
+			for range 10 {
+				time.Sleep(2 * badTime) // all servers count as good again
+				w.once("multi", zkdev.HoldReply)
+				u.said()
+				u.await("resumed")
+				if err := l.Check(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if silentDials.Load() == 0 {
+				t.Error("the silent server was never tried")
+			}
+			u.close()
+		})
+	}
+}

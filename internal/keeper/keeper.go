@@ -121,7 +121,8 @@ func (k *Keeper) Stats() Stats {
 // ephemerals vanish at once: then it returns nil. If ZooKeeper is away it
 // returns ErrNotConnected at once, and if it does not confirm before ctx ends
 // (or for a second) ErrUnknownOutcome: what is left vanishes when the session
-// expires. Writes that should be done must have been answered before.
+// expires. Writes that should be done must have been answered before. The last
+// events may reach Config.Notify after Close has returned.
 func (k *Keeper) Close(ctx context.Context) error {
 	k.cancel()
 	k.mu.Lock()

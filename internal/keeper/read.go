@@ -9,11 +9,16 @@ import (
 // Get reads the data of a znode.
 //
 // watch, if not nil, is called at most once, when the data may have changed or
-// the znode may have been deleted since this read (also when a reconnect shows
-// so): from the client's event callback, so it must not block or call the
-// Session, and before any later reply is seen. It can be called before Get has
-// returned, and also if Get returns an error; it is not called when the session
-// ends. A znode that is not there (ErrNoNode) is not watched: see Exists.
+// the znode may have been deleted since this read. It runs in the goroutine
+// that takes in replies, before any reply that is later than the change: whoever
+// has seen the change, or the end of the write that made it, knows that the
+// function has run. So it must not block or wait for a call of the Session.
+// When a read shows that an event was missed (after a reconnect, say) it runs
+// in that read's goroutine. It can run before Get has returned, and also if Get
+// returns an error; it does not run when the session ends. A znode that is not
+// there (ErrNoNode) is not watched: see Exists.
+//
+// Any number of functions can wait for one path; they share one watch.
 func (s *Session) Get(ctx context.Context, path string, watch func()) ([]byte, Stat, error) {
 	var data []byte
 	var stat Stat

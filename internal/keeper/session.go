@@ -299,13 +299,15 @@ func (s *Session) onDown() {
 			s.k.count.suspensions.Add(1)
 			s.k.events.post(Suspended{s})
 		}
-	} else if s.err == nil && link != nil && !link.opened {
-		s.k.hosts.failed(link.address)
-		s.k.trouble("handshake", fmt.Errorf("%w: %s did not complete the handshake", ErrNotConnected, link.address))
 	}
+	over := s.err != nil
 	s.mu.Unlock()
 	if link != nil {
 		link.Close() // the client leaves it open when a session has expired
+		if !link.opened && !over {
+			s.k.hosts.failed(link.address)
+			s.k.trouble("handshake", fmt.Errorf("%w: %s did not complete the handshake", ErrNotConnected, link.address))
+		}
 	}
 	s.inbox.put(linkDown{})
 }

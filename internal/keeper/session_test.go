@@ -109,6 +109,12 @@ func TestExpiredSessionIsReplacedAndItsNodeMadeAgain(t *testing.T) {
 		if got := u.said(); got != "up, suspended, lost, up" {
 			t.Errorf("said %q", got)
 		}
+		// One to begin with, one that learnt of the expiry, one for the new
+		// session: none by the client of the old one.
+		time.Sleep(time.Minute)
+		if n := u.Stats().Dials; n != 3 {
+			t.Errorf("%d dials", n)
+		}
 		u.close()
 	})
 }
@@ -234,29 +240,46 @@ func TestOwnNodeDeletedBySomebodyEndsTheSessionAndItComesBack(t *testing.T) {
 
 // As above, but the watch that would tell is lost: the fence notices.
 func TestFailingFenceGivesTheSessionUp(t *testing.T) {
-	inBubble(t, func(w *world) {
-		admin, u := w.open(1), w.open(2)
-		s := u.session()
-		w.srv.LoseWatch(u.Paths().Node(2))
-		if err := admin.session().Delete(context.Background(), u.Paths().Node(2), AnyVersion); err != nil {
-			t.Fatal(err)
-		}
-		_, err := s.Create(context.Background(), "/x", nil, Persistent)
-		if !errors.Is(err, ErrOwnerGone) || !errors.Is(err, ErrSessionLost) || errors.Is(err, ErrUnknownOutcome) {
-			t.Errorf("Create: %v", err)
-		}
-		var op *OpError
-		if !errors.As(err, &op) || op.Index != -1 || op.Op != "check" || op.Path != u.Paths().Node(2) {
-			t.Errorf("Create: %#v", op)
-		}
-		u.await("lost")
-		next := u.session()
-		if _, there, err := next.Exists(context.Background(), "/x", nil); err != nil || there {
-			t.Errorf("the write behind the fence: there %v, %v", there, err)
-		}
-		u.close()
-		admin.close()
-	})
+	for name, write := range map[string]func(s *Session) error{
+		"create": func(s *Session) error { _, err := s.Create(bg, "/x", nil, Persistent); return err },
+		"set":    func(s *Session) error { _, err := s.Set(bg, "/kept", []byte("x"), AnyVersion); return err },
+		"delete": func(s *Session) error { return s.Delete(bg, "/kept", AnyVersion) },
+		"multi":  func(s *Session) error { _, err := s.Multi(bg, CreateOp("/x", nil, Persistent)); return err },
+		"by hand": func(s *Session) error {
+			_, err := s.MultiUnfenced(bg, s.Fence(), CreateOp("/x", nil, Persistent))
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(w *world) {
+				admin, u := w.open(1), w.open(2)
+				s, own := u.session(), u.Paths().Node(2)
+				admin.session().Create(bg, "/kept", nil, Persistent)
+				w.srv.LoseWatch(own)
+				if err := admin.session().Delete(bg, own, AnyVersion); err != nil {
+					t.Fatal(err)
+				}
+				err := write(s)
+				if !errors.Is(err, ErrOwnerGone) || !errors.Is(err, ErrSessionLost) || errors.Is(err, ErrUnknownOutcome) {
+					t.Errorf("the write: %v", err)
+				}
+				var op *OpError
+				if !errors.As(err, &op) || op.Op != "check" || op.Path != own || op.Index != -1 && name != "by hand" {
+					t.Errorf("the write: %+v", op)
+				}
+				u.await("lost")
+				next := u.session()
+				if w.has("/x") || !w.has("/kept") {
+					t.Error("what is behind the fence was done")
+				}
+				if st, _, err := next.Exists(bg, "/kept", nil); err != nil || st.Version != 0 {
+					t.Errorf("/kept: %+v, %v", st, err)
+				}
+				u.close()
+				admin.close()
+			})
+		})
+	}
 }
 
 func TestCloseWhileTheServerIsAwayReturnsAtOnce_Fault41(t *testing.T) {
