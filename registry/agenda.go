@@ -1,5 +1,7 @@
 package registry
 
+//conclave:pure
+
 import "time"
 
 // agenda is a heap of things to look at when their time has come, the earliest

@@ -48,6 +48,7 @@ type waiter struct {
 type entry struct {
 	key     listKey
 	list    *list  // the newest one published; nil: none
+	seen    bool   // there is a cell for it, filled or not
 	suspect uint64 // reads up to this one may be out of date
 	own     uint64 // reads up to this one may lack a write of our own
 	armed   uint64 // the read whose watch stands; 0: none
@@ -220,7 +221,7 @@ type (
 		key  listKey
 		upTo uint64
 	}
-	// hide: there is nothing to show any more.
+	// hide: there is nothing to show any more, and nothing under way.
 	hide struct{ key listKey }
 	// answer: wake the caller. list nil with err nil: nobody offers it.
 	answer struct {

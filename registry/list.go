@@ -1,5 +1,7 @@
 package registry
 
+//conclave:pure
+
 import (
 	"slices"
 	"strings"

@@ -16,8 +16,9 @@ import (
 // and so it is when somebody deletes it. Registering again does no harm.
 //
 // If ctx ends before it is done the error wraps ErrPending: the registration
-// stays wanted and will be made when that is possible. After every other error
-// of a first registration it is not wanted: actor.ErrBadName, ErrForeign,
+// stays wanted and will be made when that is possible. (So a context that has
+// ended before the call notes the wish and waits for nothing.) After every other
+// error of a first registration it is not wanted: actor.ErrBadName, ErrForeign,
 // ErrNoProcess, ErrUnregistered, ErrClosed, or what ZooKeeper refuses.
 func (r *Registry) Register(ctx context.Context, service string, pid actor.PID) (Token, error) {
 	if err := actor.CheckName(service); err != nil {

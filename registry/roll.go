@@ -40,6 +40,7 @@ type offer struct {
 	wanted bool
 	kept   bool   // it has been made once: a refusal no longer ends it
 	maybe  bool   // a znode of ours may exist, from this session or another
+	before bool   // what maybe was when the attempt under way began
 	made   uint64 // the session in which it exists; 0: none
 	shown  bool   // look-ups have been told that it exists
 	token  Token
@@ -330,15 +331,18 @@ func (r *roll) writeDone(ev writeDone, now time.Duration) {
 		o.retryAt = now + r.jitter(r.cfg.backoffMax)
 		r.report(o, ev.err)
 		r.tell(o, Token{}, ev.err)
-	case ev.outcome == refused:
-		if !o.wanted && kind == writeRemove {
-			r.report(o, ev.err)
-		}
-		if o.wanted || kind == writeRemove {
+	case ev.outcome == refused && kind == writeMake && o.wanted:
+		r.tell(o, Token{}, ev.err)
+		o.wanted = false
+		r.wanted--
+		o.maybe = o.before // this attempt has not made it, one before may have
+	case ev.outcome == refused && kind == writeRemove:
+		r.report(o, ev.err)
+		o.maybe = o.wanted
+		if !o.wanted {
 			r.tell(o, Token{}, ev.err)
-			r.forget(o)
-			return
 		}
+	case ev.outcome == refused: // made no longer wanted meanwhile: look removes it
 	case kind == writeMake:
 		o.made, o.kept, o.token = r.session, true, ev.token
 		o.watching = ev.attempt
@@ -437,7 +441,7 @@ func (r *roll) pump() {
 		r.attempts++
 		r.busy++
 		o.busy, o.attempt, o.watching = kind, r.attempts, 0
-		o.made, o.maybe = 0, true // from here on nobody knows
+		o.made, o.before, o.maybe = 0, o.maybe, true // from here on nobody knows
 		r.do(startWrite{key, r.session, o.attempt, kind, o.failures > 0})
 	}
 }

@@ -26,7 +26,7 @@ func TestExploredRollKeepsItsPromises(t *testing.T) {
 		return
 	}
 	base := rand.Uint64()
-	for i := range uint64(1000) {
+	for i := range uint64(500) {
 		exploreRoll(t, base+i, false)
 		if t.Failed() {
 			t.Fatalf("seed: REGISTRY_SEED=%d", base+i)
@@ -38,7 +38,6 @@ func TestExploredRollKeepsItsPromises(t *testing.T) {
 type caller struct {
 	key      offerKey
 	register bool
-	gone     bool
 }
 
 type rollModel struct {
@@ -321,6 +320,10 @@ func (m *rollModel) quiesce() {
 			m.t.Errorf("%v is still there, owned by session %d", key, m.znodes[key])
 		case !m.wanted[key] && there:
 			m.t.Errorf("%v is still there", key)
+		case there && m.wanted[key] && m.r.offers[key] == nil:
+			if !m.refused[key] {
+				m.t.Errorf("%v is not on the roll", key)
+			}
 		case there && m.wanted[key] && !slices.Contains(m.watches[key], m.r.offers[key].watching):
 			m.t.Errorf("%v is watched by %v", key, m.watches[key])
 		}

@@ -1,5 +1,7 @@
 package registry
 
+//conclave:pure
+
 import "time"
 
 // When reads are made: queues, back-off, checks, forgetting. Pure: see cache.go.
@@ -57,7 +59,7 @@ func (c *cache) start(e *entry, now time.Duration) {
 	c.reads++
 	c.inflight++
 	c.stats.reads++
-	e.queue, e.due = laneNone, 0
+	e.queue, e.due, e.seen = laneNone, 0, true
 	e.loading = c.reads
 	e.loadingWatch = e.armed == 0
 	e.loadingFresh = e.barrier
@@ -168,9 +170,9 @@ func (c *cache) sweep(ev used, now time.Duration) {
 	for _, e := range c.sorted() {
 		if e.key.kind == kindService && e.list != nil && len(e.waiters) == 0 && e.loading == 0 &&
 			now-e.usedAt > c.cfg.forget {
-			e.list, e.queue, e.barrier = nil, laneNone, false
+			e.queue, e.barrier = laneNone, false
 			c.stats.forgotten++
-			c.do(hide{e.key})
+			c.hide(e)
 			c.dropIfIdle(e)
 		}
 	}

@@ -1,5 +1,7 @@
 package registry
 
+//conclave:pure
+
 import (
 	"maps"
 	"slices"
@@ -19,10 +21,7 @@ func (c *cache) sessionUp(ev sessionUp, now time.Duration) {
 		// Another ensemble, or this one wiped: what we know is about things that
 		// are gone for good.
 		for _, e := range c.sorted() {
-			if e.list != nil {
-				e.list = nil
-				c.do(hide{e.key})
-			}
+			c.hide(e)
 		}
 	}
 	c.session, c.cluster, c.connected = ev.session, ev.cluster, true
@@ -76,12 +75,9 @@ func (c *cache) fired(ev fired, now time.Duration) {
 	e.spent = max(e.spent, ev.armed)
 	e.suspect = max(e.suspect, ev.upTo)
 	if e.armed == ev.armed {
-		// Nothing guards any more what was read under this watch without setting
-		// one, even if the server saw the read after the change.
+		// Nothing guards a read that is under way and sets no watch because this
+		// one was there, even if the server saw it after the change.
 		e.armed = 0
-		if e.list != nil {
-			e.suspect = max(e.suspect, e.list.read)
-		}
 		if !e.loadingWatch {
 			e.suspect = max(e.suspect, e.loading)
 		}
@@ -164,10 +160,7 @@ func (c *cache) readDone(ev readDone, now time.Duration) {
 		// No watch can stand on a znode that is not there (one that was there
 		// when it was set has fired); the names list tells when it is made.
 		e.armed = 0
-		if e.list != nil {
-			e.list = nil
-			c.do(hide{e.key})
-		}
+		c.hide(e)
 		c.answerWhere(e, nil, nil, func(w waiter) bool {
 			return w.need <= ev.read && (w.mode == modeCached || w.mode == modeFresh && fresh)
 		})
@@ -193,10 +186,7 @@ func (c *cache) readDone(ev readDone, now time.Duration) {
 // refuse tells those who wait for e that there is no way, and shows nothing
 // that cannot be kept up to date.
 func (c *cache) refuse(e *entry, err error, now time.Duration) {
-	if e.list != nil {
-		e.list = nil
-		c.do(hide{e.key})
-	}
+	c.hide(e)
 	e.barrier = false
 	c.answerWhere(e, nil, err, func(waiter) bool { return true })
 	if e.key != namesKey {
@@ -284,7 +274,6 @@ func (c *cache) settle(e *entry, now time.Duration) {
 		switch v {
 		case verdictAnswer:
 			c.do(answer{id: w.id, list: e.list})
-			c.refill(e, w, now)
 			continue
 		case verdictRead:
 			c.requestFor(e, w, now)
@@ -305,21 +294,6 @@ func (c *cache) settle(e *entry, now time.Duration) {
 		c.request(e, laneLater, 0, now) // of an earlier session: nothing guards it
 	}
 	c.dropIfIdle(e)
-}
-
-// refill has a list read again that was good enough for a caller only because
-// ZooKeeper could not be asked.
-func (c *cache) refill(e *entry, w waiter, now time.Duration) {
-	need := w.need
-	if e.list == nil {
-		if e = c.entries[namesKey]; e == nil || e.list == nil {
-			return
-		}
-		need = w.needNames
-	}
-	if e.list.read < need {
-		c.request(e, laneLater, 0, now)
-	}
 }
 
 func (c *cache) requestFor(e *entry, w waiter, now time.Duration) {
@@ -403,6 +377,15 @@ func (c *cache) dropIfIdle(e *entry) {
 		e.armed == 0 && !e.checking && e.key.kind == kindService && c.entries[e.key] == e {
 		delete(c.entries, e.key)
 		delete(c.blocked, e.key)
+		c.hide(e)
+	}
+}
+
+// hide takes away what look-ups see of e.
+func (c *cache) hide(e *entry) {
+	e.list = nil
+	if e.seen {
+		e.seen = false
 		c.do(hide{e.key})
 	}
 }
