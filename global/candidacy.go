@@ -24,8 +24,8 @@ type candidacy struct {
 	wake     chan struct{}
 	finished bool
 	held     *tenancy      // while a term lasts, for Holding
-	untie    func() bool   // stops the tie to what the last registration was given
-	ties     int           // how many there have been; the last counts
+	untie    func() bool   // stops what the last offer was tied to from withdrawing it
+	ties     int           // counts offers; what an earlier one was tied to has no say
 	done     chan struct{} // closed when finished and out of Globals
 
 	// The loop's own.
@@ -77,6 +77,10 @@ func newCandidacy(g *Globals, name string) *candidacy {
 func (c *candidacy) post(items ...any) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	return c.postLocked(items...)
+}
+
+func (c *candidacy) postLocked(items ...any) bool {
 	if c.finished {
 		return false
 	}
@@ -255,7 +259,7 @@ func (c *candidacy) report(a report) {
 		c.g.bar(+1)
 	case reportUnstuck:
 		c.g.bar(-1)
-		c.g.tell(Unstuck{Term: c.numbered(c.state.czxid)})
+		c.g.tell(Unstuck{Term: c.term.term})
 	case reportStrange:
 		c.g.strange(c.g.paths.Candidate(c.name, a.name), "its name is not a candidate's, or it is not ephemeral")
 	case reportRefused:

@@ -21,6 +21,7 @@ var (
 // replies, watches that fire late, expiring and abandoned sessions, and holders
 // that end as they like. At every moment it checks what must never be.
 
+// Among what happens here are FAULTS 3, 6, 9 to 13 and 16.
 func TestExplorerNeverTwoHolders(t *testing.T) { explore(t, powers{}) }
 
 // With an administrator who deletes candidates' znodes, two may act for a moment

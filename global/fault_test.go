@@ -110,7 +110,11 @@ func TestFault07CutHolderStopsLongBeforeAnotherStarts(t *testing.T) {
 		cut := time.Now()
 		at := (<-stopped).Sub(cut)
 		// The lease is T/2 from a heartbeat, of which there is one every T/8.
-		if at < c.T/2-c.T/8 || at > c.T/2+c.soon {
+		least := c.T/2 - c.T/8
+		if !c.virtual {
+			least -= c.T / 8 // heartbeats come late on a busy machine
+		}
+		if at < least || at > c.T/2+c.soon {
 			t.Errorf("it stopped %v after the cut", at)
 		}
 		c.await("its end is told", func() bool {
@@ -118,7 +122,7 @@ func TestFault07CutHolderStopsLongBeforeAnotherStarts(t *testing.T) {
 			return len(ended) == 1 && errors.Is(ended[0].Cause, ErrLeaseLapsed)
 		})
 		c.await("next holds", func() bool { _, ok := next.g.Holding("boss"); return ok })
-		if took := time.Since(cut); took < c.T-c.T/8 || took > c.T+c.tick+c.tick/2+c.soon {
+		if took := time.Since(cut); took < least+c.T/2 || took > c.T+c.tick+c.tick/2+c.soon {
 			t.Errorf("the next began %v after the cut", took)
 		}
 		c.neverTwo("boss")

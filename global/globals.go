@@ -60,7 +60,7 @@ const (
 )
 
 // New starts a node's globals. They follow the keeper's sessions by themselves;
-// Fact makes them notice sooner that a connection is back.
+// see Fact for what else they may be told.
 func New(cfg Config) *Globals {
 	g := &Globals{
 		cfg:        cfg,
@@ -150,9 +150,10 @@ func (g *Globals) postLocked(item any) {
 	}
 }
 
-// Fact takes an event of the keeper. Only the end of a suspension matters here:
-// what waited for it goes on at once, not at its next attempt. Give all events,
-// in order, or none.
+// Fact takes an event of the keeper's Notify. Sessions are followed without it;
+// what it adds is suspensions: nothing is asked for while one lasts, everything
+// goes on at once when it ends, and Close does not wait for a ZooKeeper that is
+// away. Give it all events, in order, or none. It does not block.
 func (g *Globals) Fact(e keeper.Event) {
 	switch e := e.(type) {
 	case keeper.Suspended:

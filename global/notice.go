@@ -37,7 +37,7 @@ var (
 )
 
 // Event is a fact about the globals of this node, handed to Config.OnEvent: one
-// of the types below. For one name they come in order.
+// of the types below. Those of one candidacy come in order.
 type Event interface{ isEvent() }
 
 // TermBegan: this node holds the name Term.Scope() from now on.

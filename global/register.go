@@ -78,40 +78,44 @@ func (g *Globals) offer(name string, item offer, o options) (*candidacy, error) 
 		return nil, ErrClosed
 	}
 	c := g.candidates[name]
-	if c == nil || !c.post(item) {
+	if c == nil || !c.offer(item, o.while) {
 		c = newCandidacy(g, name)
 		if g.session != nil {
 			c.post(newSession{g.session})
 		}
-		c.post(barred{on: g.stuck > 0}, item)
+		c.post(barred{on: g.stuck > 0})
+		c.offer(item, o.while)
 		g.candidates[name] = c
 		g.running.Go(c.run)
 	}
-	c.tie(o.while)
 	return c, nil
 }
 
-// tie ties the candidacy to what its last registration was given.
-func (c *candidacy) tie(to context.Context) {
+// offer posts an offer and ties the candidacy to what it was given. False: it
+// has finished. What an earlier offer was tied to has no say from here on.
+func (c *candidacy) offer(item offer, while context.Context) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if !c.postLocked(item) {
+		return false
+	}
 	if c.untie != nil {
 		c.untie()
 		c.untie = nil
 	}
-	if to == nil || c.finished {
-		return
-	}
 	c.ties++
+	if while == nil {
+		return true
+	}
 	mine := c.ties
-	c.untie = context.AfterFunc(to, func() {
+	c.untie = context.AfterFunc(while, func() {
 		c.mu.Lock()
-		current := mine == c.ties
-		c.mu.Unlock()
-		if current {
-			c.post(withdraw{})
+		defer c.mu.Unlock()
+		if mine == c.ties {
+			c.postLocked(withdraw{})
 		}
 	})
+	return true
 }
 
 // forget takes a finished candidacy off the list, unless another took its place.
@@ -127,7 +131,8 @@ func (g *Globals) forget(c *candidacy) {
 // that it spawned have, the candidate's znode is deleted. It returns when nothing
 // is left of the candidacy, or with the cause of ctx's end; the candidacy goes on
 // withdrawing then. A name that this node does not stand for is withdrawn already.
-// It wraps [ErrRegisteredAgain] if that happened meanwhile.
+// It wraps [ErrRegisteredAgain] if that happened meanwhile. A holder that wants
+// to withdraw does not call this, which would wait for it: it returns nil.
 func (g *Globals) Withdraw(ctx context.Context, name string) error {
 	g.mu.Lock()
 	c := g.candidates[name]

@@ -1,6 +1,7 @@
 package node_test
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -99,4 +100,37 @@ func (c *cluster) expire(m *member) {
 		}
 	}
 	c.Fatalf("%s has no session", m.name)
+}
+
+func (c *cluster) paths() keeper.Paths {
+	c.Helper()
+	paths, err := keeper.NewPaths(c.root)
+	c.ok(err)
+	return paths
+}
+
+// stranger is a ZooKeeper client of the same servers that has no credential.
+func (c *cluster) stranger() admin {
+	c.Helper()
+	return c.admin(func(cfg *keeper.Config) { cfg.Root = "/somewhere/else" })
+}
+
+// mayNotTouch checks that a client can neither read, change, nor delete a znode,
+// nor put anything under it.
+func (a admin) mayNotTouch(path string) {
+	a.c.Helper()
+	ctx := a.c.brief()
+	_, _, get := a.Get(ctx, path, nil)
+	_, _, children := a.Children(ctx, path, nil)
+	_, set := a.Set(ctx, path, []byte("mine"), keeper.AnyVersion)
+	_, create := a.Create(ctx, path+"/mine", nil, keeper.Persistent)
+	for what, err := range map[string]error{"get": get, "children": children, "set": set, "create": create} {
+		if !errors.Is(err, keeper.ErrNoAuth) {
+			a.c.Errorf("a stranger's %s of %s: %v", what, path, err)
+		}
+	}
+	// To delete one needs a permission on the parent.
+	if err := a.Delete(ctx, path, keeper.AnyVersion); err == nil {
+		a.c.Errorf("a stranger has deleted %s", path)
+	}
 }

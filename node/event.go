@@ -19,15 +19,16 @@ const (
 	ClusterChanged   EventKind = "cluster changed"   // the ensemble was wiped, or is another: Cluster
 	Trouble          EventKind = "trouble"           // somebody may have to look: Err
 
-	TermBegan   EventKind = "term began"    // this node holds a global: Term, PID
-	TermEnded   EventKind = "term ended"    // no longer: Term, PID, Err
-	Elected     EventKind = "elected"       // a holder was seen, here or elsewhere: Term, PID
-	StuckHolder EventKind = "stuck holder"  // a holder's code does not return although its term is over: Term, PID
-	Withdrawn   EventKind = "withdrawn"     // a candidacy of this node is over: Name
-	Accepted    EventKind = "accepted"      // mail under a term was accepted: Term, From, PID (the receiver)
-	Refused     EventKind = "refused"       // mail under a lower term was turned away: Term, From, PID
-	Strange     EventKind = "strange znode" // somebody else's znode under ours was skipped: Name, Err
-	Repaired    EventKind = "repaired"      // a watch had been lost and its view was mended: Name
+	TermBegan     EventKind = "term began"            // this node holds a global: Term, PID
+	TermEnded     EventKind = "term ended"            // no longer: Term, PID, Err
+	Elected       EventKind = "elected"               // a holder was seen, here or elsewhere: Term, PID
+	StuckHolder   EventKind = "stuck holder"          // a holder's code does not return although its term is over: Term, PID
+	UnstuckHolder EventKind = "stuck holder returned" // Term
+	Withdrawn     EventKind = "withdrawn"             // a candidacy of this node is over: Name
+	Accepted      EventKind = "accepted"              // mail under a term was accepted: Term, From, PID (the receiver)
+	Refused       EventKind = "refused"               // mail under a lower term was turned away: Term, From, PID
+	Strange       EventKind = "strange znode"         // somebody else's znode under ours was skipped: Name, Err
+	Repaired      EventKind = "repaired"              // a watch had been lost and its view was mended: Name
 
 	LinkUp      EventKind = "link up"      // Peer
 	LinkDown    EventKind = "link down"    // Peer, Err

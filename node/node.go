@@ -320,6 +320,9 @@ func (n *Node) globalEvent(e global.Event) {
 	case global.Stuck:
 		n.log.Error("a holder does not return although its term is over", "name", e.Term.Scope(), "term", e.Term.Number(), "pid", e.PID)
 		n.event(Event{Kind: StuckHolder, Term: e.Term, PID: e.PID})
+	case global.Unstuck:
+		n.log.Warn("the stuck holder has returned", "name", e.Term.Scope(), "term", e.Term.Number())
+		n.event(Event{Kind: UnstuckHolder, Term: e.Term})
 	case global.Withdrawn:
 		n.event(Event{Kind: Withdrawn, Name: e.Name})
 	case global.Strange:

@@ -20,6 +20,7 @@ type peer struct {
 	base  actor.PID // serial 0 there: gives its processes' PIDs
 
 	events chan any
+	last   *connection            // the loop's: the latest that was the link
 	live   atomic.Pointer[outbox] // the messages lane of the link; nil: no link
 
 	mu      sync.Mutex
@@ -40,7 +41,8 @@ type connection struct {
 	conn    transport.Conn
 	control *outbox
 	out     *outbox
-	heard   atomic.Int64 // when the last frame came, links.now
+	heard   atomic.Int64  // when the last frame came, links.now
+	read    chan struct{} // closed when nothing more of its messages lane will be delivered
 	bye     chan struct{}
 	byeOnce sync.Once
 }
@@ -62,6 +64,16 @@ func (p *peer) post(event any) {
 	select {
 	case p.events <- event:
 	case <-p.links.done:
+	}
+}
+
+// want tells the loop that a link is wanted. It does not block: a reader that
+// the loop waits for may have come here.
+func (p *peer) want() {
+	select {
+	case p.events <- evWant{}:
+	default:
+		p.links.running.Go(func() { p.post(evWant{}) })
 	}
 }
 
@@ -108,7 +120,7 @@ func (p *peer) send(ctx context.Context, f *transport.Frame, urgent bool) error 
 		p.asked = true
 		p.mu.Unlock()
 		if ask {
-			p.post(evWant{})
+			p.want()
 		}
 		return nil
 	}
@@ -183,6 +195,7 @@ func (p *peer) attach(conn transport.Conn, event func(connID) any) bool {
 		conn:    conn,
 		control: newOutbox(transport.Control, 1<<20, conn.MaxFrame()),
 		out:     newOutbox(transport.Messages, p.links.limits.Outbox, conn.MaxFrame()),
+		read:    make(chan struct{}),
 		bye:     make(chan struct{}),
 	}
 	c.heard.Store(int64(p.links.now()))

@@ -195,8 +195,10 @@ func (p *peer) up(c *connection) {
 			p.post(evLost{c.id, err})
 		}
 	})
+	p.last = c
 	p.links.running.Go(func() {
 		err := p.readMessages(c)
+		close(c.read)
 		p.post(evLost{c.id, err})
 		p.close(c)
 	})
@@ -205,6 +207,11 @@ func (p *peer) up(c *connection) {
 
 // lost tells everybody who is bound to the peer that the link is over.
 func (p *peer) lost(err error) {
+	if p.last != nil {
+		// What had arrived is delivered before anybody hears that the link is
+		// over, and before anything that comes over the next one.
+		<-p.last.read
+	}
 	p.links.linkDown(p, err)
 	p.down(actor.LinkLost)
 	p.mu.Lock()
@@ -212,7 +219,7 @@ func (p *peer) lost(err error) {
 	p.asked = p.asked || again
 	p.mu.Unlock()
 	if again {
-		p.links.running.Go(func() { p.post(evWant{}) })
+		p.want()
 	} else {
 		p.links.retireLater(p)
 	}
