@@ -149,6 +149,9 @@ func TestServiceThatChangesConstantlyIsReadNowAndThenForWaiters(t *testing.T) {
 func TestWaitersAreToldTheMomentAQuietServiceChanges(t *testing.T) {
 	inBubble(t, func(s *site) {
 		n, other := s.node(), s.node()
+		// A service that is new shows twice in short order, as a name and then
+		// with its first member. This one is old, and quiet.
+		other.Unregister(s.brief(), "worker", other.offer("worker"))
 		var group sync.WaitGroup
 		group.Go(func() { n.WaitCapable(s.brief(), "worker", 1) })
 		time.Sleep(time.Second)
