@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"conclave/actor"
-	"conclave/node"
 )
 
 // Job is a task for the company; Taken says who does it.
@@ -67,11 +66,15 @@ func delegate(p *actor.Process, job Job, turn *int) (Taken, error) {
 			if err == nil {
 				return taken, nil
 			}
+			if p.Err() != nil {
+				return Taken{}, context.Cause(p)
+			}
 			fmt.Println("Not taken:", err)
 		}
 		select { // nobody listed answers: before long they will be listed no more
 		case <-time.After(patience):
 		case <-p.Done():
+			return Taken{}, context.Cause(p)
 		}
 	}
 }
@@ -93,34 +96,4 @@ func worker(p *actor.Process) error {
 			return nil
 		})
 	}
-}
-
-// join stands for "boss". Whoever is not elected at first works, and goes on
-// working when elected later. It returns when ctx ends.
-func join(ctx context.Context, n *node.Node) error {
-	reign, over := context.WithCancel(ctx)
-	defer over()
-	elected, err := n.RegisterCandidate(ctx, "boss", func(p *actor.Process) error {
-		reason := boss(p)
-		if ctx.Err() == nil {
-			fmt.Println("No longer the boss:", reason)
-		}
-		over()
-		return reason // an error: the node stands again
-	})
-	if err != nil {
-		return err
-	}
-	if elected.Node() == n.ID() {
-		<-reign.Done() // like a boss
-	}
-	if ctx.Err() != nil {
-		return nil
-	}
-	if _, err := n.Register(ctx, "worker", n.Spawn(worker)); err != nil {
-		return err
-	}
-	fmt.Println("Worker waiting for task...")
-	<-ctx.Done()
-	return nil
 }

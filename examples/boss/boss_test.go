@@ -144,29 +144,37 @@ func TestJobWaitsForAWorkerAndTheOthersBehindIt(t *testing.T) {
 	})
 }
 
-func TestBossReturnsWhenItsTermEndsWhateverItWaitsFor(t *testing.T) {
-	office(t, func(t *testing.T, s *actor.System, c *company) {
-		for what, workers := range map[string][]actor.PID{
-			"a job":                     nil,
-			"a worker to appear":        nil,
-			"a worker to answer":        {s.Spawn(func(p *actor.Process) error { <-p.Done(); return nil })},
-			"dead workers to be listed": {s.Spawn(func(*actor.Process) error { return nil })},
-		} {
-			c.mu.Lock()
-			c.workers = workers
-			c.mu.Unlock()
-			tenure := actor.NewTenure(context.Background(), actor.MakeTerm("c", "boss", 1), nil)
-			reason := make(chan error, 1)
-			boss := s.Spawn(boss, actor.InTenure(tenure), actor.OnExit(func(_ actor.PID, err error) { reason <- err }))
-			if what != "a job" {
-				go s.Request(t.Context(), boss, Job{Text: what})
+// Whatever a boss waits for, it returns at once when its term ends, or when
+// somebody tells it to exit.
+func TestBossReturnsWhenItMust(t *testing.T) {
+	cause := errors.New("as tested")
+	for how, end := range map[string]func(*actor.System, *actor.Tenure, actor.PID){
+		"its term ends": func(_ *actor.System, t *actor.Tenure, _ actor.PID) { t.End(cause) },
+		"told to exit":  func(s *actor.System, _ *actor.Tenure, boss actor.PID) { s.Exit(boss, cause) },
+	} {
+		office(t, func(t *testing.T, s *actor.System, c *company) {
+			for what, workers := range map[string][]actor.PID{
+				"a job":                     nil,
+				"a worker to appear":        nil,
+				"a worker to answer":        {s.Spawn(func(p *actor.Process) error { <-p.Done(); return nil })},
+				"dead workers to be listed": {s.Spawn(func(*actor.Process) error { return nil })},
+			} {
+				c.mu.Lock()
+				c.workers = workers
+				c.mu.Unlock()
+				tenure := actor.NewTenure(context.Background(), actor.MakeTerm("c", "boss", 1), nil)
+				reason := make(chan error, 1)
+				boss := s.Spawn(boss, actor.InTenure(tenure), actor.OnExit(func(_ actor.PID, err error) { reason <- err }))
+				if what != "a job" {
+					go s.Request(t.Context(), boss, Job{Text: what})
+				}
+				time.Sleep(patience / 2)
+				start := time.Now()
+				end(s, tenure, boss)
+				if err := <-reason; !errors.Is(err, cause) || time.Since(start) > 0 {
+					t.Errorf("waiting for %s, %s: %v after %v", what, how, err, time.Since(start))
+				}
 			}
-			time.Sleep(patience / 2)
-			start, cause := time.Now(), errors.New("as tested")
-			tenure.End(cause)
-			if err := <-reason; !errors.Is(err, actor.ErrTermOver) || !errors.Is(err, cause) || time.Since(start) > 0 {
-				t.Errorf("waiting for %s: %v after %v", what, err, time.Since(start))
-			}
-		}
-	})
+		})
+	}
 }

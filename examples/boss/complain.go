@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 
@@ -19,7 +20,9 @@ type complaints struct {
 
 	mu        sync.Mutex
 	connected bool
-	away      map[string]bool // what was said about servers that cannot be reached
+	away      map[string]bool // servers that cannot be reached
+	absent    bool            // that is all of them
+	starting  string          // what has gone wrong since
 	told      map[string]bool
 	misfits   bool // a node would not link with us
 }
@@ -34,7 +37,7 @@ func (c *complaints) hear(e node.Event) {
 	defer c.mu.Unlock()
 	switch e.Kind {
 	case node.SessionUp, node.SessionResumed:
-		c.connected = true
+		c.connected, c.absent, c.starting = true, false, ""
 		clear(c.away)
 		clear(c.told)
 	case node.SessionSuspended, node.SessionLost:
@@ -69,12 +72,24 @@ func misfit(err error) bool {
 func (c *complaints) trouble(err error) {
 	var dial *net.OpError
 	if !errors.As(err, &dial) || dial.Op != "dial" {
+		// A server that was away may hang up while it starts: that is told only
+		// if it does not get over it.
+		if text := err.Error(); c.absent && c.starting != text {
+			c.starting = text
+			return
+		}
 		c.tell("trouble with ZooKeeper", err, "")
 		return
 	}
 	// Of several servers some may be away: only without the last there is none.
-	if c.away[err.Error()] = true; !c.connected && len(c.away) >= len(c.servers) {
-		clear(c.away) // ... and all have to be found away before it is said again
+	for _, server := range c.servers {
+		if strings.Contains(err.Error(), server) {
+			c.away[server] = true
+		}
+	}
+	there := func(server string) bool { return !c.away[server] }
+	if !c.connected && !c.absent && !slices.ContainsFunc(c.servers, there) {
+		c.absent = true
 		c.tell("no ZooKeeper at "+strings.Join(c.servers, ","), dial.Err, "- start one with: go run ./cmd/conclave dev")
 	}
 }

@@ -6,7 +6,8 @@
 //	boss wash the dishes  hands a job to the boss, whoever that is
 //	boss demo             shows it all, with nothing installed
 //
-// boss.go is the whole of it; the rest is about command lines.
+// What they do stands in boss.go, and join makes a node one of them; the rest is
+// about command lines and the demo.
 package main
 
 import (
@@ -23,6 +24,7 @@ import (
 	"syscall"
 	"time"
 
+	"conclave/actor"
 	"conclave/node"
 )
 
@@ -118,9 +120,39 @@ func persist(cfg node.Config) int {
 	case !left:
 		return fail(err)
 	case stopErr != nil:
-		fmt.Fprintln(os.Stderr, "boss: left, but not all could be put in order:", stopErr)
+		fmt.Fprintln(os.Stderr, "boss: left, but not all could be put in order:", strings.ReplaceAll(stopErr.Error(), "\n", "; "))
 	}
 	return exitOK
+}
+
+// join stands for "boss". Whoever is not elected at first works, and goes on
+// working when elected later. It returns when ctx ends.
+func join(ctx context.Context, n *node.Node) error {
+	reign, over := context.WithCancel(ctx)
+	defer over()
+	elected, err := n.RegisterCandidate(ctx, "boss", func(p *actor.Process) error {
+		reason := boss(p)
+		if ctx.Err() == nil {
+			fmt.Println("No longer the boss:", reason)
+		}
+		over()
+		return reason // an error: the node stands again
+	})
+	if err != nil {
+		return err
+	}
+	if elected.Node() == n.ID() {
+		<-reign.Done() // like a boss
+	}
+	if ctx.Err() != nil {
+		return nil
+	}
+	if _, err := n.Register(ctx, "worker", n.Spawn(worker)); err != nil {
+		return err
+	}
+	fmt.Println("Worker waiting for task...")
+	<-ctx.Done()
+	return nil
 }
 
 // awaitEnter returns when a line has been entered. The end of the input is not
