@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"reflect"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -86,16 +87,43 @@ type bounded struct {
 }
 
 func (b bounded) Request(to PID, body any) (Message, error) {
-	// The bound is for the sending too, which may wait under back-pressure.
-	ctx, cancel := context.WithTimeoutCause(b.p, b.d, ErrTimeout)
-	defer cancel()
-	return b.p.request(ctx, to, body, ctx.Done())
+	timer := b.p.startTimer(b.d)
+	defer timer.Stop()
+	ctx := &boundContext{Process: b.p, until: time.Now().Add(b.d)}
+	defer ctx.end()
+	return b.p.request(ctx, to, body, timer.C)
 }
+
+// boundContext bounds the sending of a call, which may wait under
+// back-pressure. It becomes a context only if it has to: most calls do not wait.
+type boundContext struct {
+	*Process
+	until  time.Time
+	once   sync.Once
+	ctx    context.Context
+	cancel context.CancelFunc
+}
+
+func (c *boundContext) get() context.Context {
+	c.once.Do(func() { c.ctx, c.cancel = context.WithDeadlineCause(c.Process, c.until, ErrTimeout) })
+	return c.ctx
+}
+
+func (c *boundContext) end() {
+	if c.cancel != nil {
+		c.cancel()
+	}
+}
+
+func (c *boundContext) Deadline() (time.Time, bool) { return c.until, true }
+func (c *boundContext) Done() <-chan struct{}       { return c.get().Done() }
+func (c *boundContext) Err() error                  { return c.get().Err() }
+func (c *boundContext) Value(key any) any           { return c.get().Value(key) }
 
 // Request makes p a Caller.
 func (p *Process) Request(to PID, body any) (Message, error) { return p.request(p, to, body, nil) }
 
-func (p *Process) request(ctx context.Context, to PID, body any, timeout <-chan struct{}) (Message, error) {
+func (p *Process) request(ctx context.Context, to PID, body any, timeout <-chan time.Time) (Message, error) {
 	if err := p.CheckTerm(); err != nil {
 		return Message{}, err
 	}
@@ -113,7 +141,7 @@ func (p *Process) request(ctx context.Context, to PID, body any, timeout <-chan 
 	call, err := p.sys.sendCall(ctx, p, e)
 	sent, inTime := err == nil, true
 	if sent {
-		inTime = p.sleep(waitingReply, nil, timeout)
+		inTime = p.sleep(waitingReply, timeout)
 	}
 	b.mu.Lock()
 	m, replyErr, replied := b.reply, b.replyErr, b.replied

@@ -304,3 +304,32 @@ func TestCallsOfTheNodeItself(t *testing.T) {
 		wantErr(t, err, NoProcess)
 	})
 }
+
+// What a Router sees of a bounded call is a context like any other.
+func TestBoundOfACallIsAContext(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newSystem(t)
+		var seen []error
+		must(t, s, func(p *Process) error {
+			ctx := &boundContext{Process: p, until: time.Now().Add(time.Second)}
+			defer ctx.end()
+			if at, ok := ctx.Deadline(); !ok || time.Until(at) != time.Second || ctx.Err() != nil || ctx.Value(1) != nil {
+				t.Errorf("deadline %v, error %v", at, ctx.Err())
+			}
+			derived, cancel := context.WithCancel(ctx)
+			defer cancel()
+			<-derived.Done()
+			seen = append(seen, ctx.Err(), context.Cause(derived))
+
+			ctx = &boundContext{Process: p, until: time.Now().Add(time.Hour)}
+			defer ctx.end()
+			p.Exit(p.Self(), errTest)
+			<-ctx.Done()
+			seen = append(seen, ctx.Err(), context.Cause(ctx))
+			return Normal
+		})
+		if got := fmt.Sprint(seen); got != fmt.Sprint([]error{context.DeadlineExceeded, ErrTimeout, context.Canceled, errTest}) {
+			t.Error(got)
+		}
+	})
+}

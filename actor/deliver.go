@@ -29,6 +29,9 @@ func (s *System) Deliver(e Envelope) Delivery {
 		case KindExit:
 			p.signal(e.From, orNormal(e.Reason), true)
 		case KindStop:
+			if !s.admit(e) {
+				return Stale
+			}
 			p.signal(e.From, orNormal(e.Reason), false)
 		case KindDemonitor:
 			p.unwatch(watcher{e.From, e.Ref})

@@ -90,22 +90,31 @@ func (p *Process) TrapExit(on bool) {
 // [Normal]). One that traps exits gets an [Exited] message instead, unless the
 // reason is [Killed]. Go code cannot be stopped from outside: the process is
 // done, and ends when its code returns. It is safe from any goroutine.
-func (p *Process) Exit(to PID, reason error) { p.sys.exit(p, p.pid, to, orNormal(reason)) }
+//
+// A holder's Exit is an act under its term, as a Send is: once the term is over
+// it does nothing, except to p itself, and nobody who has heard of a successor
+// heeds it.
+func (p *Process) Exit(to PID, reason error) {
+	if to != p.pid && p.CheckTerm() != nil {
+		return
+	}
+	p.sys.exit(p, Envelope{Kind: KindStop, From: p.pid, To: to, Term: p.Term(), Reason: orNormal(reason)})
+}
 
 // Exit is Process.Exit from outside any process.
 func (s *System) Exit(to PID, reason error) {
-	s.exit(context.Background(), PID{}, to, orNormal(reason))
+	s.exit(context.Background(), Envelope{Kind: KindStop, To: to, Reason: orNormal(reason)})
 }
 
-func (s *System) exit(ctx context.Context, from, to PID, reason error) {
-	if to.node != s.self.node {
-		if !to.IsZero() {
-			_ = s.route(ctx, Envelope{Kind: KindStop, From: from, To: to, Reason: reason})
+func (s *System) exit(ctx context.Context, e Envelope) {
+	switch {
+	case e.To.IsZero():
+	case e.To.node != s.self.node:
+		_ = s.route(ctx, e) // behind a lost link it has ended, or will not hear
+	case e.From == e.To || s.admit(e):
+		if target := s.table.get(e.To.serial); target != nil {
+			target.signal(e.From, e.Reason, false)
 		}
-		return
-	}
-	if target := s.table.get(to.serial); target != nil {
-		target.signal(from, reason, false)
 	}
 }
 

@@ -26,6 +26,11 @@ type Mailbox struct {
 	Policy Policy
 }
 
+// minReserve is more messages than a link can have under way when those who send
+// on it are told to pause. They pause then, so only a peer that does not keep to
+// that can use it up.
+const minReserve = 1 << 20
+
 // DefaultMailboxLimit is a mailbox's bound where nothing else is said.
 const DefaultMailboxLimit = 1 << 20
 
@@ -54,15 +59,16 @@ type mailbox struct {
 	in        []Message
 	counted   int // those of in that count against the limit
 	limit     int
+	reserve   int // how much is taken above it of what was in flight
 	policy    Policy
 	closed    bool
 	running   bool       // a Handler: a goroutine is at work
 	waiting   waitingFor // the process sleeps until its wake channel is fed
 	paused    bool       // senders elsewhere were told to pause
+	replied   bool       // reply and replyErr are there
 	relief    chan struct{}
 	replyRef  uint64 // the call whose reply is awaited; 0: none
 	replyNode unique.Handle[NodeID]
-	replied   bool
 	reply     Message
 	replyErr  error
 
@@ -71,8 +77,8 @@ type mailbox struct {
 }
 
 // push appends m. reserve is for mail from other nodes under the Wait policy:
-// what was in flight before its senders paused is taken above the limit, up to
-// twice of it.
+// what was in flight before its senders paused is taken above the limit, so
+// that nothing of it is lost.
 func (p *Process) push(m Message, reserve bool) pushed {
 	b := &p.box
 	signal := isSignal(m.body)
@@ -84,7 +90,7 @@ func (p *Process) push(m Message, reserve bool) pushed {
 	result := pushOK
 	if !signal {
 		if n := b.counted + int(b.unread.Load()); n >= b.limit {
-			if b.policy == Refuse || !reserve || n >= 2*b.limit {
+			if b.policy == Refuse || !reserve || n-b.limit >= b.reserve {
 				b.mu.Unlock()
 				return pushFull
 			}
@@ -221,7 +227,7 @@ func (p *Process) consumed(m *Message) {
 		return
 	}
 	p.left--
-	if p.box.limit <= 1024 || p.left&63 == 0 {
+	if p.left&63 == 0 || p.tight {
 		p.box.unread.Store(int64(p.left))
 		if p.box.wantsRelief.Load() {
 			p.relieve()

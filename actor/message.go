@@ -77,11 +77,10 @@ func As[T any](m Message) (T, bool) {
 // as tells apart what is of another type (errOtherType) and what is of the type
 // but broken; claimed is true in the second case.
 func as[T any](m Message) (v T, err error, claimed bool) {
-	want := reflect.TypeFor[T]()
 	switch b := m.body.(type) {
 	case T:
 		// An Encoded may itself be the interface asked for; its value is meant.
-		if want.Kind() != reflect.Interface || !isEncoded(m.body) {
+		if reflect.TypeFor[T]().Kind() != reflect.Interface || !isEncoded(m.body) {
 			return b, nil, true
 		}
 	case *T:
@@ -89,14 +88,21 @@ func as[T any](m Message) (v T, err error, claimed bool) {
 			return *b, nil, true
 		}
 	}
+	return asOther[T](m)
+}
+
+// asOther is the part of as that has work to do.
+func asOther[T any](m Message) (v T, err error, claimed bool) {
+	want := reflect.TypeFor[T]()
 	if e, ok := m.body.(Encoded); ok {
 		switch {
 		case e.Is(want):
-			err := e.Decode(&v)
+			into := new(T)
+			err := e.Decode(into)
 			if err != nil {
 				m.call.fail(err)
 			}
-			return v, err, true
+			return *into, err, true
 		case want == reflect.TypeFor[Raw]() || want.Kind() == reflect.Interface:
 			if v, ok := e.Value().(T); ok {
 				return v, nil, true

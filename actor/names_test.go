@@ -35,7 +35,7 @@ func (d *directory) NameChanged(name string, pid PID, there bool) {
 	}
 }
 
-func (d *directory) GetCapable(service string) ([]PID, error) {
+func (d *directory) GetCapable(_ context.Context, service string) ([]PID, error) {
 	return []PID{MakePID(testNode("x"), 1)}, nil
 }
 

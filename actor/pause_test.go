@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// What was in flight is taken above the limit, up to twice of it; then the
+// What was in flight is taken above the limit, out of a reserve; then the
 // mailbox asks for relief, and is relieved once, at half.
 func TestReserveForRemoteMail(t *testing.T) {
 	bubble(t, func(t *testing.T) {
@@ -26,6 +26,7 @@ func TestReserveForRemoteMail(t *testing.T) {
 			}
 			return nil
 		}, WithMailbox(Mailbox{Limit: 10, Policy: Wait}))
+		s.table.get(pid.serial).box.reserve = 10
 		arrive := func(want Delivery) {
 			t.Helper()
 			if got := s.Deliver(Envelope{Kind: KindMessage, From: from, To: pid, Body: 1}); got != want {

@@ -29,15 +29,15 @@ type Handler interface {
 // Send, Exit and the Context methods are safe from any goroutine; everything
 // else only from the process's own.
 type Process struct {
-	// What its reader writes and what its senders write (box) are in cache
-	// lines of their own: that doubles the rate between two cores. The first
-	// line hardly changes.
+	// What its reader touches with each message and what its senders do (box)
+	// are in cache lines of their own. The first line hardly changes.
 	sys      *System
 	pid      PID
 	tenure   *Tenure
 	handler  Handler
 	wake     chan struct{}
 	stopping atomic.Bool
+	tight    bool // a small mailbox, whose count is always exact
 
 	// The reader's own.
 	queue   []Message
@@ -45,15 +45,17 @@ type Process struct {
 	left    int // unread of queue that count against the limit
 	peak    int // the most taken at once since it slept last
 	lastRef uint64
-	onExit  func(PID, error)
-	ctx     context.Context // guarded by mu, as what follows it
-	box     mailbox
+	timer   *time.Timer
+
+	box mailbox
 
 	mu     sync.Mutex // guards what follows
 	reason error      // set when it must stop
 	ended  bool
 	trap   bool
+	onExit func(PID, error)
 	calls  *openCall // taken, not answered yet
+	ctx    context.Context
 	cancel context.CancelCauseFunc
 	ties   *ties
 }

@@ -10,9 +10,19 @@ func (p *Process) Receive() (Message, error) { return p.receive(nil) }
 
 // ReceiveTimeout is Receive that gives up after d with [ErrTimeout].
 func (p *Process) ReceiveTimeout(d time.Duration) (Message, error) {
-	timer := time.NewTimer(d)
+	timer := p.startTimer(d)
 	defer timer.Stop()
 	return p.receive(timer.C)
+}
+
+// startTimer is the process's timer: it waits for one thing at a time.
+func (p *Process) startTimer(d time.Duration) *time.Timer {
+	if p.timer == nil {
+		p.timer = time.NewTimer(d)
+	} else {
+		p.timer.Reset(d)
+	}
+	return p.timer
 }
 
 func (p *Process) receive(timeout <-chan time.Time) (Message, error) {
@@ -26,7 +36,7 @@ func (p *Process) receive(timeout <-chan time.Time) (Message, error) {
 		if m, ok := p.next(); ok {
 			return m, nil
 		}
-		if !p.sleep(waitingMail, timeout, nil) {
+		if !p.sleep(waitingMail, timeout) {
 			return Message{}, ErrTimeout
 		}
 	}
@@ -59,14 +69,14 @@ func Expect[T any](p *Process) (T, Message, error) {
 			}
 		}
 		if !p.refill() {
-			p.sleep(waitingMail, nil, nil)
+			p.sleep(waitingMail, nil)
 		}
 	}
 }
 
 // sleep waits until there is mail (or, for waitingReply, the awaited reply), or
-// the process must stop. It says false when timer or done came first.
-func (p *Process) sleep(w waitingFor, timer <-chan time.Time, done <-chan struct{}) bool {
+// the process must stop. It says false when the timeout came first.
+func (p *Process) sleep(w waitingFor, timeout <-chan time.Time) bool {
 	b := &p.box
 	b.mu.Lock()
 	for {
@@ -89,15 +99,14 @@ func (p *Process) sleep(w waitingFor, timer <-chan time.Time, done <-chan struct
 	b.waiting = w
 	p.shed()
 	b.mu.Unlock()
-	if timer == nil && done == nil {
+	if timeout == nil {
 		<-p.wake
 		return true
 	}
 	select {
 	case <-p.wake:
 		return true
-	case <-timer:
-	case <-done:
+	case <-timeout:
 	}
 	b.mu.Lock()
 	late := b.waiting == waitingNot

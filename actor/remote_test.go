@@ -205,7 +205,17 @@ func TestLostNodeIsToldToAllThatIsBoundToIt(t *testing.T) {
 		})
 		inside := a.Spawn(func(p *Process) error { return untilDone(p) })
 		b.Spawn(func(p *Process) error { p.Monitor(inside); p.Link(inside); return untilDone(p) })
+		asked := a.Spawn(untilDone)
+		b.Spawn(func(p *Process) error {
+			p.Monitor(asked)
+			_, err := Call[int](p, asked, 1)
+			wantErr(t, err, LinkLost)
+			return nil
+		})
 		synctest.Wait()
+		if n := openCalls(a, asked); n != 1 {
+			t.Errorf("%d calls are open, want 1", n)
+		}
 		breakUp(ea, eb)
 		for _, end := range []chan error{linked, called, requested} {
 			wantErr(t, <-end, LinkLost)
@@ -224,8 +234,9 @@ func TestLostNodeIsToldToAllThatIsBoundToIt(t *testing.T) {
 				}
 			}
 		}
-		if downs != 2 || exits != 1 || a.Alive(inside) {
-			t.Errorf("%d Downs, %d Exits, linked from there alive: %v", downs, exits, a.Alive(inside))
+		if downs != 2 || exits != 1 || a.Alive(inside) || !a.Alive(asked) {
+			t.Errorf("%d Downs, %d Exits; alive: linked from there %v, watched from there %v",
+				downs, exits, a.Alive(inside), a.Alive(asked))
 		}
 		for _, s := range []*System{a, b} {
 			s.tied.mu.Lock()

@@ -53,7 +53,7 @@ type Router interface {
 
 // Directory answers names for processes. A node supplies it.
 type Directory interface {
-	GetCapable(service string) ([]PID, error)
+	GetCapable(ctx context.Context, service string) ([]PID, error)
 	WaitCapable(ctx context.Context, service string, n int) ([]PID, error)
 	WhereisGlobal(ctx context.Context, name string) (PID, error)
 	// NameChanged tells that a process of this node got (there true) or lost a

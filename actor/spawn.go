@@ -74,6 +74,8 @@ func (s *System) spawn(parent *Process, t *Tenure, f Func, h Handler, opts []Spa
 	}
 	p := &Process{sys: s, handler: h, tenure: o.tenure, onExit: o.onExit}
 	p.box.limit, p.box.policy = o.mailbox.Limit, o.mailbox.Policy
+	p.box.reserve = max(o.mailbox.Limit, minReserve)
+	p.tight = o.mailbox.Limit <= 1024
 	p.box.running = true // so that nobody else starts a Handler that is not ready
 	if h == nil {
 		p.wake = make(chan struct{}, 1)

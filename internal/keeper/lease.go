@@ -166,7 +166,7 @@ func (m *leaseMachine) step(ev leaseEvent, now time.Duration) []leaseAction {
 		m.up, m.beat = false, nil // until the next linkUp
 		acts = append(acts, dropLink{})
 	}
-	if m.up && m.beat == nil && len(m.held) > 0 && (m.soon || now-m.last >= m.cadence()) {
+	if m.up && m.beat == nil && len(m.held) > 0 && (m.soon || now >= m.next()) {
 		acts = append(acts, m.send(now))
 	}
 	return acts
@@ -189,9 +189,21 @@ func (m *leaseMachine) wake() (at time.Duration, ok bool) {
 	case m.beat != nil:
 		sooner(m.beat.sent + m.cadence())
 	default:
-		sooner(m.last + m.cadence())
+		sooner(m.next())
 	}
 	return at, ok
+}
+
+// next is when a heartbeat is due: at the cadence, and as soon as one can buy a
+// half for a lease that lives on quarters, which a delay could end.
+func (m *leaseMachine) next() time.Duration {
+	at := m.last + m.cadence()
+	for _, h := range m.held {
+		if half := h.first + m.timeout/4; h.acked && m.last < half {
+			at = min(at, half)
+		}
+	}
+	return at
 }
 
 func (m *leaseMachine) current(beat int) bool { return m.beat != nil && m.beats == beat }
