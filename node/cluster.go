@@ -274,8 +274,8 @@ func (e *unknownOutcome) Unwrap() []error { return []error{ErrUnknownOutcome, e.
 // directory answers names for the processes of a node.
 type directory Node
 
-func (d *directory) GetCapable(service string) ([]actor.PID, error) {
-	return d.registry.GetCapable(d.links.life, service)
+func (d *directory) GetCapable(ctx context.Context, service string) ([]actor.PID, error) {
+	return d.registry.GetCapable(ctx, service)
 }
 
 func (d *directory) WaitCapable(ctx context.Context, service string, n int) ([]actor.PID, error) {

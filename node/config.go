@@ -104,7 +104,7 @@ type Limits struct {
 	// LinkTimeout is how long a link may be silent before it counts as lost;
 	// three heartbeats fit in it. Default 15 s.
 	LinkTimeout time.Duration
-	// DialTimeout bounds connecting to a peer, handshake included. Default 5 s.
+	// DialTimeout bounds connecting to a peer, handshake included. Default 2 s.
 	DialTimeout time.Duration
 	// Handshakes is how many unfinished ones the listener keeps. Default 128.
 	Handshakes int
@@ -124,7 +124,7 @@ func (l Limits) filled() Limits {
 	set(&l.MaxMessage, 16<<20)
 	set(&l.Outbox, 4<<20)
 	wait(&l.LinkTimeout, 15*time.Second)
-	wait(&l.DialTimeout, 5*time.Second)
+	wait(&l.DialTimeout, 2*time.Second)
 	return l
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"conclave/actor"
+	"conclave/internal/keeper"
 )
 
 // Errors of a node's calls. Those of processes are in package actor, those of
@@ -26,6 +27,11 @@ var (
 	ErrRefused = errors.New("refused by the other node")
 	// ErrOtherCluster: the other node belongs to another cluster.
 	ErrOtherCluster = errors.New("it belongs to another cluster")
+	// ErrNotConnected: ZooKeeper cannot be reached; in events of kind Trouble.
+	ErrNotConnected = keeper.ErrNotConnected
+	// ErrAuthFailed: ZooKeeper refused the credentials, or they do not suffice
+	// for the root; in events of kind Trouble, and from Ready.
+	ErrAuthFailed = keeper.ErrAuthFailed
 	// ErrConfig is wrapped by what Start says about its Config.
 	ErrConfig = errors.New("configuration")
 

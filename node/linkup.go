@@ -88,10 +88,10 @@ type (
 )
 
 const (
-	goPatience    = 5 * time.Second         // for the go after our yes
-	yieldPatience = time.Second             // for the peer's own connection after its yield
-	backoffFirst  = 50 * time.Millisecond   // after a failed dial
-	backoffMost   = 2000 * time.Millisecond //
+	goPatience    = 5 * time.Second        // for the go after our yes
+	yieldPatience = time.Second            // for the peer's own connection after its yield
+	backoffFirst  = 50 * time.Millisecond  // after a failed dial
+	backoffMost   = 500 * time.Millisecond // a failover may wait for this once: keep it short
 )
 
 func (l *linkup) step(event any, now time.Duration) (actions []any) {

@@ -75,12 +75,13 @@ func TestFault37FullMailboxRefusesAndTellsWho(t *testing.T) {
 
 func TestFault37FullMailboxMakesSendersOfOtherNodesWait(t *testing.T) {
 	apart(t, func(c *cluster) {
-		a, b := c.node("a"), c.node("b")
-		const count = 20_000
+		a, b := c.node("a", func(cfg *node.Config) { cfg.Limits.Outbox = 64 << 10 }), c.node("b")
+		const count = 30_000
 		gate := make(chan struct{})
 		to, mail := b.gated(gate, actor.Mailbox{Limit: 100, Policy: actor.Wait})
 		free, other := b.sink()
 		sent := make(chan error, 3)
+		var progress atomic.Int64
 		for _, m := range []*member{a, a, b} {
 			m.Spawn(func(p *actor.Process) error {
 				for i := range count {
@@ -88,10 +89,15 @@ func TestFault37FullMailboxMakesSendersOfOtherNodesWait(t *testing.T) {
 						sent <- fmt.Errorf("%s: send %d: %w", m.name, i, err)
 						return err
 					}
+					progress.Add(1)
 				}
 				sent <- nil
 				return nil
 			})
+		}
+		c.awaitStill(&progress)
+		if n := progress.Load(); n == 3*count {
+			c.Error("nobody had to wait")
 		}
 		// While they wait, nobody else does.
 		for i := range 100 {
@@ -100,10 +106,8 @@ func TestFault37FullMailboxMakesSendersOfOtherNodesWait(t *testing.T) {
 				c.Errorf("%v in place of %d", m.Body(), i)
 			}
 		}
-		none(c, sent)
 		close(gate)
 		last := make(map[actor.PID]int)
-		time.AfterFunc(8*time.Second, func() { println("DEBUG", len(mail), a.DeadLetters(actor.DeadMailboxFull), b.DeadLetters(actor.DeadMailboxFull), b.DeadLetters(actor.DeadNoProcess), len(sent)); for p, n := range last { println(p.String(), n) } })
 		for range 3 * count {
 			m := next(c, mail)
 			n := as[int](c, m)

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"conclave/actor"
@@ -38,6 +39,7 @@ type Node struct {
 	ending  map[actor.PID]struct{}   // registered by hand, to be dropped when they end
 	begun   chan struct{}            // closed when Start has put everything together
 	stopped chan struct{}            // closed when Stop has finished
+	leaving atomic.Bool              // Stop has begun
 	once    sync.Once
 	stopErr error
 }
@@ -165,12 +167,18 @@ func (n *Node) stop(ctx context.Context) error {
 			failed = append(failed, fmt.Errorf("%s: %w", what, err))
 		}
 	}
+	n.leaving.Store(true)
 	n.adverts.close()
+	polite, cancel := n.politely(ctx)
+	defer cancel()
+	unregistered := make(chan error, 1)
 	if s := n.keeper.Current(); s != nil && s.Connected() {
-		// Otherwise the session's end does it.
-		note("unregister", n.registry.UnregisterAll(ctx))
+		go func() { unregistered <- n.registry.UnregisterAll(polite) }()
+	} else {
+		unregistered <- nil // the session's end does it
 	}
-	note("resign", n.globals.Close(ctx))
+	note("resign", n.globals.Close(polite))
+	note("unregister", <-unregistered)
 	n.registry.Close()
 	note("stop processes", n.system.Stop(ctx, actor.Shutdown))
 	note("flush", n.links.close(ctx))
@@ -179,6 +187,20 @@ func (n *Node) stop(ctx context.Context) error {
 	}
 	n.stopCollisions()
 	return errors.Join(failed...)
+}
+
+// politely is the part of Stop's time in which ZooKeeper can be told: half of it,
+// and no longer than a session lasts without. A ZooKeeper that does not answer
+// must not take the time that processes and mail need.
+func (n *Node) politely(ctx context.Context) (context.Context, context.CancelFunc) {
+	most := keeper.DefaultSessionTimeout
+	if s := n.keeper.Current(); s != nil {
+		most = s.Timeout()
+	}
+	if end, ok := ctx.Deadline(); ok {
+		most = min(most, time.Until(end)/2)
+	}
+	return context.WithTimeout(ctx, most)
 }
 
 // Spawn starts a process.
@@ -262,6 +284,9 @@ func (n *Node) fact(e keeper.Event) {
 		n.event(Event{Kind: SessionResumed})
 		n.log.Info("connected to ZooKeeper again", "node", n.id)
 	case keeper.SessionLost:
+		if n.leaving.Load() {
+			return // as it was told to
+		}
 		n.event(Event{Kind: SessionLost, Err: e.Err})
 		n.log.Warn("ZooKeeper session lost", "node", n.id, "error", e.Err)
 	case keeper.ClusterChanged:

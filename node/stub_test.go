@@ -134,7 +134,7 @@ func (c *cluster) strange(ctx context.Context, m *member, o transport.Options) e
 	}
 	conn, err := t.Dial(ctx, m.ID().Address, o)
 	if err == nil {
-		conn.Close()
+		c.Cleanup(func() { conn.Close() })
 	}
 	return err
 }

@@ -27,7 +27,7 @@ func (c *company) hire(workers ...actor.PID) {
 	c.hired = make(chan struct{})
 }
 
-func (c *company) GetCapable(string) ([]actor.PID, error) {
+func (c *company) GetCapable(context.Context, string) ([]actor.PID, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.workers, nil
