@@ -158,7 +158,7 @@ func (c Config) filled() (Config, error) {
 		}
 		c.Transport = transport.NewTCP()
 	}
-	if c.Limits.MaxMessage < 0 || c.Limits.Outbox < 0 || c.Limits.LinkTimeout < 0 || c.Limits.DialTimeout < 0 {
+	if l := c.Limits; l.MaxMessage < 0 || l.Outbox < 0 || l.LinkTimeout < 0 || l.DialTimeout < 0 || l.Handshakes < 0 {
 		return bad("Limits: negative")
 	}
 	c.Limits = c.Limits.filled()

@@ -320,10 +320,17 @@ func (n *Node) registryEvent(e registry.Event) {
 	case registry.EventWatchRepaired:
 		n.event(Event{Kind: Repaired, Name: e.Service})
 	case registry.EventStray:
-		n.event(Event{Kind: Strange, Name: e.Child, Err: e.Err})
+		n.event(strange(n.keeper.Paths(), e))
 	default:
 		n.event(Event{Kind: Trouble, Name: e.Service, Err: errors.New(e.String())})
 	}
+}
+
+func strange(paths keeper.Paths, e registry.Event) Event {
+	if e.Service == "" { // it stands under the services or the nodes
+		return Event{Kind: Strange, Name: e.Child, Err: errors.New("neither a service nor a node has such a name")}
+	}
+	return Event{Kind: Strange, Name: paths.Service(e.Service) + "/" + e.Child, Err: errors.New("its name is not a PID")}
 }
 
 func (n *Node) globalEvent(e global.Event) {
