@@ -147,10 +147,13 @@ func (p *Process) request(ctx context.Context, to PID, body any, timeout <-chan 
 	m, replyErr, replied := b.reply, b.replyErr, b.replied
 	b.reply, b.replyErr, b.replied, b.replyRef = Message{}, nil, false, 0
 	b.mu.Unlock()
-	if replied {
-		return m, replyErr
-	}
 	switch {
+	case replied && p.tenure != nil && p.mustStop():
+		return Message{}, p.cause() // a reply is mail too: none is handed out after the lease
+	case replied && replyErr == errNodeGone:
+		return Message{}, &EndedError{PID: to}
+	case replied:
+		return m, replyErr
 	case !sent:
 		return Message{}, err
 	case p.stopping.Load():
@@ -205,6 +208,10 @@ func (s *System) sendCall(ctx context.Context, sender *Process, e Envelope) (*op
 				case <-ctx.Done():
 					call.close(callAnswered)
 					return nil, fmt.Errorf("waiting for room in the mailbox of %s: %w", e.To, context.Cause(ctx))
+				}
+				if err := CheckTerm(ctx); err != nil {
+					call.close(callAnswered)
+					return nil, err // the wait has outlasted the lease
 				}
 			}
 		case pushClosed:

@@ -74,7 +74,8 @@ func (s *System) deliverMail(e Envelope) Delivery {
 			return refuse(DeadNoProcess, &EndedError{PID: e.To}, Refused)
 		}
 	}
-	switch p.push(m, true) {
+	// Mail by name has no reserve: its senders do not know whom to pause for.
+	switch p.push(m, e.Name == "") {
 	case pushFilled:
 		s.confirm(e)
 		return Full

@@ -223,7 +223,12 @@ func (p *Process) down(ref Ref, pid PID, reason error) {
 // Register gives p a local name, by which others of this node, and SendName
 // from anywhere, reach it. Where the node advertises it, the name is a service
 // of the cluster. It goes when p ends.
-func (p *Process) Register(name string) error { return p.sys.Register(name, p.pid) }
+func (p *Process) Register(name string) error {
+	if err := p.CheckTerm(); err != nil {
+		return err
+	}
+	return p.sys.Register(name, p.pid)
+}
 
 // Unregister gives the name up.
 func (p *Process) Unregister(name string) { p.sys.Unregister(name, p.pid) }
@@ -301,6 +306,9 @@ func (p *Process) nodeLost(node unique.Handle[NodeID], reason error) {
 	p.box.mu.Lock()
 	if p.box.replyRef != 0 && p.box.replyNode == node && !p.box.replied {
 		p.box.replyErr, p.box.replied = reason, true
+		if reason == NoProcess {
+			p.box.replyErr = errNodeGone
+		}
 		p.rouse(waitingReply)
 		return
 	}

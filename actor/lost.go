@@ -1,6 +1,7 @@
 package actor
 
 import (
+	"errors"
 	"sync"
 	"unique"
 )
@@ -41,6 +42,10 @@ func (t *tied) take(node unique.Handle[NodeID]) map[*Process]struct{} {
 	delete(t.m, node)
 	return ps
 }
+
+// errNodeGone is NoProcess as a call has it that waits for a node which will never
+// be there again: it was certainly not taken up, and is told so with the PID.
+var errNodeGone = errors.New("the node is gone")
 
 // NodeLost tells every process that is bound to one of that node, by a link, a
 // monitor or a call under way, that it cannot be known about any more.

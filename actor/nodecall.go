@@ -16,14 +16,14 @@ type nodeCalls struct {
 }
 
 type nodeCall struct {
-	node unique.Handle[NodeID]
+	to   PID
 	done chan struct{}
 	m    Message
 	err  error
 }
 
 func (c *nodeCalls) start(to PID) (uint64, *nodeCall) {
-	ref, call := c.last.Add(1), &nodeCall{node: to.node, done: make(chan struct{})}
+	ref, call := c.last.Add(1), &nodeCall{to: to, done: make(chan struct{})}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.open == nil {
@@ -48,15 +48,19 @@ func (c *nodeCalls) resolve(ref uint64, m Message, err error) bool {
 
 func (c *nodeCalls) nodeLost(node unique.Handle[NodeID], reason error) {
 	c.mu.Lock()
-	var lost []uint64
+	lost := make(map[uint64]PID)
 	for ref, call := range c.open {
-		if call.node == node {
-			lost = append(lost, ref)
+		if call.to.node == node {
+			lost[ref] = call.to
 		}
 	}
 	c.mu.Unlock()
-	for _, ref := range lost {
-		c.resolve(ref, Message{}, reason)
+	for ref, to := range lost {
+		err := reason
+		if reason == NoProcess {
+			err = &EndedError{PID: to}
+		}
+		c.resolve(ref, Message{}, err)
 	}
 }
 

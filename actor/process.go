@@ -195,6 +195,17 @@ func (p *Process) runFunc(f Func) {
 	p.result(f(p))
 }
 
+// mustStop is asked before each message is handed out: a process must stop when
+// it was told to, and a holder as soon as its lease has lapsed, told or not.
+func (p *Process) mustStop() bool {
+	if p.tenure != nil && !p.stopping.Load() {
+		if err := p.tenure.Check(); err != nil {
+			p.stop(err)
+		}
+	}
+	return p.stopping.Load()
+}
+
 func (p *Process) runHandler() {
 	idle := false
 	defer func() {
@@ -203,7 +214,7 @@ func (p *Process) runHandler() {
 		}
 	}()
 	for {
-		if p.stopping.Load() {
+		if p.mustStop() {
 			p.result(nil)
 			return
 		}

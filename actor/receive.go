@@ -30,7 +30,7 @@ func (p *Process) receive(timeout <-chan time.Time) (Message, error) {
 		return Message{}, ErrNotInHandler
 	}
 	for {
-		if p.stopping.Load() {
+		if p.mustStop() {
 			return Message{}, p.cause()
 		}
 		if m, ok := p.next(); ok {
@@ -53,7 +53,7 @@ func Expect[T any](p *Process) (T, Message, error) {
 	}
 	passed := 0 // how many unread messages are no T
 	for {
-		if p.stopping.Load() {
+		if p.mustStop() {
 			return zero, Message{}, p.cause()
 		}
 		for p.head+passed < len(p.queue) {

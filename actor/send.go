@@ -92,6 +92,9 @@ func (s *System) put(ctx context.Context, sender *Process, e Envelope) error {
 				case <-ctx.Done():
 					return fmt.Errorf("waiting for room in the mailbox of %s: %w", e.To, context.Cause(ctx))
 				}
+				if err := CheckTerm(ctx); err != nil {
+					return err // the wait has outlasted the lease
+				}
 			}
 		case pushClosed:
 			s.DeadLetter(e.dead(DeadNoProcess))

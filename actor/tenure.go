@@ -63,6 +63,15 @@ func (t *Tenure) Check() error {
 	return nil
 }
 
+// CheckTerm is Process.CheckTerm of the process that acts within ctx; nil where
+// none does. Whoever waits on behalf of a holder asks it again after the wait.
+func CheckTerm(ctx context.Context) error {
+	if p, ok := ctx.(interface{ CheckTerm() error }); ok {
+		return p.CheckTerm()
+	}
+	return nil
+}
+
 // End ends the tenure: every process in it must stop, with an exit reason that
 // wraps [ErrTermOver] and cause, and nothing more is sent or spawned under it.
 // It does not wait; see Ended.

@@ -104,7 +104,8 @@ type Limits struct {
 	// LinkTimeout is how long a link may be silent before it counts as lost;
 	// three heartbeats fit in it. Default 15 s.
 	LinkTimeout time.Duration
-	// DialTimeout bounds connecting to a peer, handshake included. Default 2 s.
+	// DialTimeout bounds connecting to a peer, handshakes included, its own and
+	// those of others with it. Default 2 s.
 	DialTimeout time.Duration
 	// Handshakes is how many unfinished ones the listener keeps. Default 128.
 	Handshakes int
@@ -158,12 +159,25 @@ func (c Config) filled() (Config, error) {
 		}
 		c.Transport = transport.NewTCP()
 	}
-	if l := c.Limits; l.MaxMessage < 0 || l.Outbox < 0 || l.LinkTimeout < 0 || l.DialTimeout < 0 || l.Handshakes < 0 {
+	if l := c.Limits; l.MaxMessage < 0 || l.Outbox < 0 || l.LinkTimeout < 0 || l.DialTimeout < 0 || l.Handshakes < 0 || l.Mailbox.Limit < 0 {
 		return bad("Limits: negative")
 	}
 	c.Limits = c.Limits.filled()
 	if c.Limits.MaxMessage < 4*frameOverhead || c.Limits.MaxMessage > transport.LargestMaxFrame {
 		return bad("Limits.MaxMessage is %d, must be %d to %d", c.Limits.MaxMessage, 4*frameOverhead, transport.LargestMaxFrame)
+	}
+	if c.Limits.LinkTimeout < 10*time.Millisecond {
+		return bad("Limits.LinkTimeout is %v, must be at least 10ms", c.Limits.LinkTimeout)
+	}
+	if c.Advertise != "" {
+		if _, _, err := net.SplitHostPort(c.Advertise); err != nil {
+			return bad("Advertise %q: %w", c.Advertise, err)
+		}
+	}
+	for i, acl := range c.ACL {
+		if acl.Scheme == "" || acl.Perms == 0 {
+			return bad("ACL: entry %d has no scheme or permits nothing", i)
+		}
 	}
 	if c.Logger == nil {
 		c.Logger = slog.Default()

@@ -83,12 +83,12 @@ func hasReason(k actor.Kind) bool {
 
 // envelope turns a frame that came from peer into what the system takes. It
 // says false for kinds that do not belong in the messages lane.
-func (p *peer) envelope(f *transport.Frame) (e actor.Envelope, ok bool) {
+func (p *peer) envelope(c *connection, f *transport.Frame) (e actor.Envelope, ok bool) {
 	e.From = p.base.WithSerial(f.From)
 	e.To = p.links.self.WithSerial(f.To)
 	e.Name, e.Ref = f.ToName, f.Ref
 	if f.Scope != "" {
-		e.Term = actor.MakeTerm(p.links.clusterID(), f.Scope, f.TermNumber)
+		e.Term = actor.MakeTerm(c.cluster, f.Scope, f.TermNumber)
 	}
 	switch f.Kind {
 	case transport.Message:

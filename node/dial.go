@@ -75,16 +75,16 @@ func (l *links) welcome(conn transport.Conn) {
 		return
 	}
 	node := unique.Make(h.node())
-	for {
+	for l.sameCluster(h.Cluster) {
 		p := l.peer(node)
 		if p == nil {
-			conn.Close()
-			return
+			break
 		}
-		if p.attach(conn, func(id connID) any { return evInbound{id} }) {
+		if p.attach(conn, h.Cluster, func(id connID) any { return evInbound{id} }) {
 			return
 		}
 	}
+	conn.Close()
 }
 
 // turnDown tells who connected why there will be no link.
@@ -92,6 +92,7 @@ func (l *links) turnDown(conn transport.Conn, err error) {
 	l.logger.Warn("refused a link", "remote", conn.RemoteAddr(), "error", err)
 	l.event(Event{Kind: LinkRefused, Remote: conn.RemoteAddr(), Err: err})
 	control := newOutbox(transport.Control, 1<<20, conn.MaxFrame())
+	control.overflow = control.close
 	l.running.Go(func() { _ = control.run(conn) })
 	l.sendVerdict(control, verdictNo, err.Error())
 	l.closeLater(func() {

@@ -4,7 +4,9 @@ import (
 	"errors"
 
 	"conclave/actor"
+	"conclave/global"
 	"conclave/internal/keeper"
+	"conclave/registry"
 )
 
 // Errors of a node's calls. Those of processes are in package actor, those of
@@ -37,8 +39,28 @@ var (
 
 	errReplaced  = errors.New("the other node made a new link")
 	errNoVerdict = errors.New("the other node did not answer the handshake")
+	errOverflow  = errors.New("the other node does not read what is sent to it")
 	errHeartbeat = errors.New("no heartbeat")
 )
+
+// told gives the errors of the parts the node's own sentinels.
+func told(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, global.ErrNoHolder):
+		return &alsoError{ErrNoHolder, err}
+	case errors.Is(err, registry.ErrClosed), errors.Is(err, global.ErrClosed), errors.Is(err, keeper.ErrClosed):
+		return &alsoError{ErrStopped, err}
+	}
+	return err
+}
+
+// alsoError is an error that is a sentinel of ours too.
+type alsoError struct{ sort, cause error }
+
+func (e *alsoError) Error() string   { return e.cause.Error() }
+func (e *alsoError) Unwrap() []error { return []error{e.sort, e.cause} }
 
 type refusedError struct{ why string }
 

@@ -288,7 +288,8 @@ func TestCallGlobalGoesOnWithTheNextHolder(t *testing.T) {
 	for name, kill := range map[string]func(c *cluster, holder *member, pid actor.PID){
 		"its node has stopped":       func(c *cluster, holder *member, _ actor.PID) { holder.stop() },
 		"its process was killed":     func(c *cluster, holder *member, pid actor.PID) { c.members[2].Exit(pid, actor.Killed) },
-		"its session is over":        func(c *cluster, holder *member, _ actor.PID) { c.endSession(holder) },
+		"its session has expired":    func(c *cluster, holder *member, _ actor.PID) { c.expire(holder) },
+		"its session was given up":   func(c *cluster, holder *member, _ actor.PID) { c.endSession(holder) },
 		"it has resigned":            func(c *cluster, holder *member, _ actor.PID) { c.ok(holder.Withdraw(c.brief(), "chef")) },
 		"its znode has been deleted": func(c *cluster, _ *member, pid actor.PID) { c.deleteCandidate("chef", pid) },
 	} {

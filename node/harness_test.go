@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"os"
 	"runtime"
-	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -265,17 +264,6 @@ func none[T any](c *cluster, ch <-chan T) {
 		c.Errorf("unexpected: %+v", v)
 	default:
 	}
-}
-
-// tree is what zkdev holds, as text.
-func (c *cluster) tree(under string) string {
-	var b strings.Builder
-	for _, n := range c.dev.Dump() {
-		if strings.HasPrefix(n.Path, under) {
-			fmt.Fprintf(&b, "%s %q\n", n.Path, n.Data)
-		}
-	}
-	return b.String()
 }
 
 // parallel runs f count times at once and waits for all.

@@ -93,6 +93,8 @@ func (l *links) setCluster(id string) {
 			p.close(c)
 			p.post(evLost{c.id, ErrOtherCluster})
 		}
+		// What waits for a link is of the old cluster too, and so are its terms.
+		p.abandon(actor.DeadLinkLost, func(to actor.PID) error { return &notSentError{to, ErrOtherCluster} })
 		return true
 	})
 }

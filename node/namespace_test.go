@@ -42,6 +42,7 @@ func TestRootsDoNotSeeEachOther(t *testing.T) {
 func TestNodesOfDifferentClustersDoNotLink(t *testing.T) {
 	apart(t, func(c *cluster) {
 		a, b := c.node("a", under(c.root+"/mine")), c.node("b", under(c.root+"/theirs"))
+		b.awaitTold(node.SessionUp, 0) // from then on it says which cluster is its
 		to, mail := b.sink()
 		if _, err := actor.Call[string](a.With(c.brief()), to, "hello"); !errors.Is(err, actor.LinkLost) || !errors.Is(err, node.ErrOtherCluster) {
 			c.Errorf("a call across clusters: %v", err)

@@ -114,7 +114,7 @@ func Start(ctx context.Context, cfg Config) (*Node, error) {
 		return nil, err
 	}
 	n.globals = global.New(global.Config{
-		Keeper: n.keeper, System: n.system, Logger: cfg.Logger, OnEvent: n.globalEvent,
+		Keeper: n.keeper, System: n.system, OnEvent: n.globalEvent, // which logs them
 		Announce: n.links.announceTerm,
 	})
 	n.adverts = newAdverts(n.registry)
@@ -133,7 +133,7 @@ func (n *Node) ID() actor.NodeID { return n.id }
 // Ready waits until the node has an established ZooKeeper session.
 func (n *Node) Ready(ctx context.Context) error {
 	_, err := n.keeper.Session(ctx)
-	return err
+	return told(err)
 }
 
 // Keeper is the node's life in ZooKeeper, and System its process table: for the
@@ -152,12 +152,18 @@ func (n *Node) Stopped() <-chan struct{} { return n.stopped }
 // ZooKeeper and the peers, who find out by the session's and the links' ends;
 // the error then says what. It returns promptly while ZooKeeper is away.
 func (n *Node) Stop(ctx context.Context) error {
-	n.once.Do(func() {
+	first := false
+	n.once.Do(func() { first = true })
+	if first {
 		n.stopErr = n.stop(ctx)
 		close(n.stopped)
-	})
-	<-n.stopped
-	return n.stopErr
+	}
+	select {
+	case <-n.stopped:
+		return n.stopErr
+	case <-ctx.Done():
+		return context.Cause(ctx) // somebody else's Stop is still at it
+	}
 }
 
 func (n *Node) stop(ctx context.Context) error {
@@ -294,8 +300,7 @@ func (n *Node) fact(e keeper.Event) {
 		n.event(Event{Kind: ClusterChanged, Cluster: e.New})
 		n.log.Error("this is another cluster than before: ZooKeeper was wiped, or is another ensemble", "old", e.Old, "new", e.New)
 	case keeper.Trouble:
-		n.event(Event{Kind: Trouble, Err: e.Err})
-		n.log.Warn("trouble with ZooKeeper", "node", n.id, "error", e.Err)
+		n.event(Event{Kind: Trouble, Err: e.Err}) // the keeper has logged it
 	}
 	n.registry.Observe(e)
 	n.globals.Fact(e)

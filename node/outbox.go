@@ -30,6 +30,8 @@ type outbox struct {
 	closed  bool
 	room    chan struct{} // closed when a full outbox has been taken
 	kick    chan struct{}
+
+	overflow func() // ends the connection
 }
 
 func newOutbox(lane transport.Lane, limit, maxFrame int) *outbox {
@@ -56,10 +58,20 @@ func (o *outbox) append(ctx context.Context, f *transport.Frame, urgent bool) er
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
+		if err := actor.CheckTerm(ctx); err != nil {
+			return err // the wait has outlasted a holder's lease
+		}
 		o.mu.Lock()
 	}
 	if o.closed {
 		o.mu.Unlock()
+		return errOutboxClosed
+	}
+	if len(o.buf) >= o.limit+urgentReserve {
+		// Answers and signals do not wait. A peer that makes us owe it so many
+		// and does not read them loses the link.
+		o.mu.Unlock()
+		o.overflow()
 		return errOutboxClosed
 	}
 	buf, err := o.enc.Append(o.buf, f)
@@ -115,6 +127,9 @@ func (o *outbox) run(conn transport.Conn) error {
 		o.mu.Unlock()
 	}
 }
+
+// urgentReserve is how many bytes of answers and signals may wait above the limit.
+const urgentReserve = 16 << 20
 
 // maxSpareBatch is the largest buffer kept for the next batch.
 const maxSpareBatch = 4 << 20

@@ -25,7 +25,7 @@ type peer struct {
 
 	mu      sync.Mutex
 	gone    bool // not in the table any more: look it up again
-	pending []transport.Frame
+	pending []pendingFrame
 	bytes   int // of pending
 	room    chan struct{}
 	asked   bool // evWant is under way
@@ -35,12 +35,19 @@ type peer struct {
 	pauses atomic.Int32 // len(paused)
 }
 
+// pendingFrame waits for a link.
+type pendingFrame struct {
+	transport.Frame
+	fence context.Context // of the holder whose term it carries; nil: none
+}
+
 // connection is one connection with the peer, the link or a candidate for it.
 type connection struct {
 	id      connID
 	conn    transport.Conn
 	control *outbox
 	out     *outbox
+	cluster string        // the cluster that terms on it are of
 	heard   atomic.Int64  // when the last frame came, links.now
 	read    chan struct{} // closed when nothing more of its messages lane will be delivered
 	bye     chan struct{}
@@ -57,6 +64,7 @@ func newPeer(l *links, id actor.NodeID) *peer {
 		paused: make(map[uint64]chan struct{}),
 	}
 	l.running.Go(p.run)
+	l.retireLater(p)
 	return p
 }
 
@@ -111,10 +119,20 @@ func (p *peer) send(ctx context.Context, f *transport.Frame, urgent bool) error 
 			case <-ctx.Done():
 				return context.Cause(ctx)
 			}
+			if err := actor.CheckTerm(ctx); err != nil {
+				return err
+			}
 			continue
+		case p.bytes >= p.links.limits.Outbox+urgentReserve:
+			p.mu.Unlock()
+			return actor.LinkLost // so many signals for a node that cannot be reached
 		}
 		f.Body = slices.Clone(f.Body)
-		p.pending = append(p.pending, *f)
+		waits := pendingFrame{Frame: *f}
+		if f.Scope != "" {
+			waits.fence = ctx
+		}
+		p.pending = append(p.pending, waits)
 		p.bytes += len(f.Body) + 64
 		ask := !p.asked
 		p.asked = true
@@ -138,16 +156,18 @@ func (p *peer) waitPaused(ctx context.Context, serial uint64) error {
 	}
 	select {
 	case <-resumed:
-		return nil
+		return actor.CheckTerm(ctx)
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
 }
 
-func (p *peer) pause(serial uint64) {
+// pause heeds a Pause that came over c, unless c is not the link any more: the
+// Resume for that will never come.
+func (p *peer) pause(c *connection, serial uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.paused[serial] == nil && len(p.paused) < maxPaused {
+	if p.conns[c.id] == c && p.paused[serial] == nil && len(p.paused) < maxPaused {
 		p.paused[serial] = make(chan struct{})
 		p.pauses.Store(int32(len(p.paused)))
 	}
@@ -175,7 +195,7 @@ func (p *peer) abandon(dead actor.DeadReason, why func(to actor.PID) error) {
 		close(room)
 	}
 	for i := range pending {
-		p.links.deadFrame(p, &pending[i], dead, why(p.base.WithSerial(pending[i].To)))
+		p.links.deadFrame(p, &pending[i].Frame, dead, why(p.base.WithSerial(pending[i].To)))
 	}
 }
 
@@ -188,8 +208,8 @@ func (p *peer) connection(id connID) *connection {
 // attach takes a connection whose handshake is done into the peer's care, tells
 // the loop of it by that event, and then starts to listen in its control lane:
 // whatever comes there finds the loop prepared. It says false, and has done
-// nothing, if the peer is gone.
-func (p *peer) attach(conn transport.Conn, event func(connID) any) bool {
+// nothing, if the peer is gone or of another cluster than ours is now.
+func (p *peer) attach(conn transport.Conn, cluster string, event func(connID) any) bool {
 	c := &connection{
 		id:      p.links.nextConn(),
 		conn:    conn,
@@ -199,8 +219,12 @@ func (p *peer) attach(conn transport.Conn, event func(connID) any) bool {
 		bye:     make(chan struct{}),
 	}
 	c.heard.Store(int64(p.links.now()))
+	c.control.overflow = func() { p.overflow(c) }
+	c.out.overflow = c.control.overflow
 	p.mu.Lock()
-	if p.gone {
+	// setCluster ends the connections it finds here after it has set the id.
+	c.cluster = p.links.clusterID()
+	if p.gone || cluster != "" && cluster != c.cluster {
 		p.mu.Unlock()
 		return false
 	}
@@ -218,6 +242,14 @@ func (p *peer) attach(conn transport.Conn, event func(connID) any) bool {
 		p.close(c)
 	})
 	return true
+}
+
+// overflow ends a connection whose peer does not read what we owe it.
+func (p *peer) overflow(c *connection) {
+	p.links.running.Go(func() {
+		p.close(c)
+		p.post(evLost{c.id, errOverflow})
+	})
 }
 
 // close ends a connection; its readers and writers end by themselves.

@@ -36,6 +36,7 @@ func (p *peer) run() {
 			if p.retire(&machine) {
 				return
 			}
+			p.links.retireLater(p)
 			continue
 		}
 		if _, ok := event.(evWant); ok {
@@ -158,7 +159,7 @@ func (p *peer) dial() {
 		p.post(evDialFail{ErrOtherCluster})
 		return
 	}
-	if !p.attach(conn, func(id connID) any { return evDialed{id} }) {
+	if !p.attach(conn, h.Cluster, func(id connID) any { return evDialed{id} }) {
 		conn.Close()
 	}
 }
@@ -177,7 +178,13 @@ func (p *peer) up(c *connection) {
 		return // it has ended already: its evLost is on the way
 	}
 	for i := range p.pending {
-		f := &p.pending[i]
+		f := &p.pending[i].Frame
+		if fence := p.pending[i].fence; fence != nil {
+			if err := actor.CheckTerm(fence); err != nil {
+				p.links.deadFrame(p, f, actor.DeadStaleTerm, err)
+				continue // it has waited longer than its sender's lease lasted
+			}
+		}
 		if err := c.out.append(context.Background(), f, true); err != nil {
 			p.links.deadFrame(p, f, actor.DeadTooLarge, &sendError{to: p.base.WithSerial(f.To), sort: ErrTooLarge, cause: err})
 		}
@@ -220,8 +227,6 @@ func (p *peer) lost(err error) {
 	p.mu.Unlock()
 	if again {
 		p.want()
-	} else {
-		p.links.retireLater(p)
 	}
 }
 
@@ -236,7 +241,6 @@ func (p *peer) failed(err error) {
 	p.abandon(dead, why)
 	p.links.linkFailed(p, err)
 	p.down(reason)
-	p.links.retireLater(p)
 }
 
 func (p *peer) down(reason error) {

@@ -23,7 +23,7 @@ func (p *peer) readMessages(c *connection) error {
 			_ = c.control.append(context.Background(), &transport.Frame{Kind: transport.Bye}, true)
 			continue
 		}
-		e, ok := p.envelope(&f)
+		e, ok := p.envelope(c, &f)
 		if !ok {
 			continue
 		}
@@ -58,10 +58,10 @@ func (p *peer) readControl(c *connection) error {
 			_ = c.control.append(context.Background(), &transport.Frame{Kind: transport.Pong}, true)
 		case transport.Announce, transport.TermStale:
 			if f.Scope != "" {
-				p.links.system.Terms().Heard(actor.MakeTerm(p.links.clusterID(), f.Scope, f.TermNumber))
+				p.links.system.Terms().Heard(actor.MakeTerm(c.cluster, f.Scope, f.TermNumber))
 			}
 		case transport.Pause:
-			p.pause(f.To)
+			p.pause(c, f.To)
 		case transport.Resume:
 			p.resume(f.To)
 		case transport.Bye:

@@ -76,9 +76,17 @@ func (l *links) deadFrame(p *peer, f *transport.Frame, r actor.DeadReason, why e
 	}
 	if isMail(f.Kind) {
 		l.system.DeadLetter(actor.DeadLetter{
-			From: from, To: p.base.WithSerial(f.To), Name: f.ToName, Type: f.Type, Reason: r,
+			From: from, To: p.base.WithSerial(f.To), Name: f.ToName, Type: f.Type, Term: l.termOf(f), Reason: r,
 		})
 	}
+}
+
+// termOf is the term that a frame of ours is sent under.
+func (l *links) termOf(f *transport.Frame) actor.Term {
+	if f.Scope == "" {
+		return actor.Term{}
+	}
+	return actor.MakeTerm(l.clusterID(), f.Scope, f.TermNumber)
 }
 
 // Relieved implements actor.Router: the mailbox has room again.
@@ -105,7 +113,13 @@ func (l *links) pauseSender(p *peer, c *connection, pid actor.PID) {
 		_ = c.control.append(context.Background(), &transport.Frame{Kind: transport.Pause, To: pid.Serial()}, true)
 	}
 	if !l.system.Full(pid) {
-		l.Relieved(pid) // it was relieved before we took note
+		// It was relieved meanwhile, perhaps before the Pause went out.
+		l.mu.Lock()
+		if delete(l.told[pid], p); len(l.told[pid]) == 0 {
+			delete(l.told, pid)
+		}
+		l.mu.Unlock()
+		_ = c.control.append(context.Background(), &transport.Frame{Kind: transport.Resume, To: pid.Serial()}, true)
 	}
 }
 

@@ -88,11 +88,11 @@ func TestFault07HolderCutFromZooKeeperStopsLongBeforeAnotherStarts(t *testing.T)
 			}
 			// The lease lasts until half the session's timeout after the last
 			// heartbeat; the server ends the session a whole timeout after it,
-			// rounded up to a tick.
+			// rounded up to a tick; heartbeats come a few milliseconds after one.
 			if held := old.over.Sub(cut); held != testSession/2-since {
 				c.Errorf("cut %v after a heartbeat: the old holder went on for %v", since, held)
 			}
-			if gap != testSession/2+testTick {
+			if most := testSession/2 + testTick; gap > most || gap < most-10*time.Millisecond {
 				c.Errorf("cut %v after a heartbeat: the new holder began %v after the old one's end", since, gap)
 			}
 			// What they did says the same.

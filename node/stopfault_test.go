@@ -32,6 +32,7 @@ func TestFault33RestartedNodeIsNeverTakenForItsFormerSelf(t *testing.T) {
 		} else {
 			b.stop()
 		}
+		a.awaitTold(node.LinkDown, 0)
 		again := b.reborn()
 		if again.ID().Name != b.ID().Name || again.ID().Address != b.ID().Address || again.ID() == b.ID() {
 			c.Fatalf("%v restarted as %v", b.ID(), again.ID())

@@ -2,7 +2,6 @@ package node_test
 
 import (
 	"context"
-	"io"
 	"sync"
 
 	"conclave/actor"
@@ -105,16 +104,6 @@ func (s *stub) write(conn transport.Conn, lane transport.Lane, frames ...*transp
 		}
 	}
 	_ = conn.Write(lane, batch) // the link may be over
-}
-
-// drain reads the messages lane to its end and counts the bytes.
-func (s *stub) drain(conn transport.Conn) <-chan int64 {
-	done := make(chan int64, 1)
-	go func() {
-		n, _ := io.Copy(io.Discard, transport.LaneReader(conn, transport.Messages))
-		done <- n
-	}()
-	return done
 }
 
 func (s *stub) close() {

@@ -58,9 +58,11 @@ func TestHolderWhoseTermIsOverSendsNothingMore(t *testing.T) {
 		a, b := c.node("a"), c.node("b")
 		to, mail := b.sink()
 		refused := make(chan error, 4)
+		at := make(chan struct{}, 8)
 		a.stand("chef", func(p *actor.Process) error {
 			child := make(chan struct{})
 			p.Spawn(func(q *actor.Process) error {
+				at <- struct{}{}
 				<-q.Done()
 				refused <- q.Send(to, "too late, from its child")
 				close(child)
@@ -73,6 +75,7 @@ func TestHolderWhoseTermIsOverSendsNothingMore(t *testing.T) {
 			<-child
 			return nil
 		})
+		next(c, at)
 		c.endSession(a)
 		for range 3 {
 			if err := next(c, refused); !errors.Is(err, actor.ErrTermOver) {

@@ -12,7 +12,7 @@ import (
 // deliver hands the client's side the next message from the server.
 func (m *model) deliver() {
 	if m.half != nil { // what came before is finished before
-		m.mailbox = append(m.mailbox, m.half)
+		m.inbox = append(m.inbox, m.half)
 		m.half = nil
 		return
 	}
@@ -22,7 +22,7 @@ func (m *model) deliver() {
 	msg := m.toClient[0]
 	m.toClient = m.toClient[1:]
 	if msg.post != nil {
-		m.mailbox = append(m.mailbox, msg.post)
+		m.inbox = append(m.inbox, msg.post)
 		return
 	}
 	upTo := msg.armed
@@ -34,13 +34,13 @@ func (m *model) deliver() {
 	m.half = fired{msg.key, msg.armed, upTo} // posted a moment later
 }
 
-// work feeds the machine the next event of its mailbox.
+// work feeds the machine the next event of its inbox.
 func (m *model) work() {
-	if len(m.mailbox) == 0 {
+	if len(m.inbox) == 0 {
 		return
 	}
-	ev := m.mailbox[0]
-	m.mailbox = m.mailbox[1:]
+	ev := m.inbox[0]
+	m.inbox = m.inbox[1:]
 	if done, ok := ev.(readDone); ok && done.session == m.session {
 		m.reading[done.key] = false
 	}
@@ -106,7 +106,7 @@ func (m *model) act(a action) {
 				keys = append(keys, k)
 			}
 		}
-		m.mailbox = append(m.mailbox, used{keys})
+		m.inbox = append(m.inbox, used{keys})
 	case publish:
 		old := m.shown[a.key]
 		if old != nil && old.cluster == a.list.cluster && old.pzxid > a.list.pzxid {
@@ -157,7 +157,7 @@ func (m *model) ask() {
 		q.needNames = c.fired.Load() + 1
 	}
 	m.asks[q.id] = q
-	m.mailbox = append(m.mailbox, q.want)
+	m.inbox = append(m.inbox, q.want)
 }
 
 func (m *model) answered(a answer) {
@@ -220,7 +220,7 @@ func (m *model) random() {
 		if m.rnd.IntN(4) == 0 {
 			delete(m.asks, q.id)
 			m.gone[q.id] = true
-			m.mailbox = append(m.mailbox, cancel{q.key, q.id})
+			m.inbox = append(m.inbox, cancel{q.key, q.id})
 		}
 	case n < 25:
 		m.change()
@@ -249,9 +249,9 @@ func (m *model) random() {
 		if m.alive {
 			m.connect = !m.connect
 			if m.connect {
-				m.mailbox = append(m.mailbox, resumed{m.session})
+				m.inbox = append(m.inbox, resumed{m.session})
 			} else {
-				m.mailbox = append(m.mailbox, suspended{m.session})
+				m.inbox = append(m.inbox, suspended{m.session})
 			}
 		} else {
 			m.newSession()
@@ -273,13 +273,13 @@ func (m *model) quiesce() {
 	m.calm = true
 	if m.alive && !m.connect {
 		m.connect = true
-		m.mailbox = append(m.mailbox, resumed{m.session})
+		m.inbox = append(m.inbox, resumed{m.session})
 	}
 	m.newSession()
 	idle := func() {
 		for range 10000 {
 			m.advance(len(m.log))
-			if len(m.toServer)+len(m.toClient)+len(m.mailbox) == 0 && m.half == nil {
+			if len(m.toServer)+len(m.toClient)+len(m.inbox) == 0 && m.half == nil {
 				return
 			}
 			m.serve()
@@ -338,7 +338,7 @@ func (m *model) quiesce() {
 				q.needNames = c.fired.Load() + 1
 			}
 			m.asks[q.id] = q
-			m.mailbox = append(m.mailbox, q.want)
+			m.inbox = append(m.inbox, q.want)
 			idle()
 			later(5 * time.Second)
 			if m.answers == before {

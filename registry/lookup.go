@@ -98,8 +98,8 @@ func (r *Registry) ask(ctx context.Context, key listKey, w waiter) (*list, error
 
 // await posts ev and waits for the reply, or for ctx and then posts gone.
 func (r *Registry) await(ctx context.Context, id uint64, ev, gone event) (reply, error) {
-	if err := ctx.Err(); err != nil {
-		return reply{}, fmt.Errorf("registry: %w", err)
+	if ctx.Err() != nil {
+		return reply{}, fmt.Errorf("registry: %w", context.Cause(ctx))
 	}
 	c := &call{id: id, reply: make(chan reply, 1)}
 	if !r.box.put(post{ev: ev, call: c}) {

@@ -147,7 +147,7 @@ type model struct {
 	calm     bool // nothing breaks any more
 
 	// The client's side.
-	mailbox []event
+	inbox []event
 	cells   map[listKey]*cell
 	asks    map[uint64]*ask
 	gone    map[uint64]bool // callers who went away
@@ -206,7 +206,7 @@ func (m *model) expire() {
 	m.reading = make(map[listKey]bool)
 	if m.alive {
 		m.logf("session %d lost", m.session)
-		m.mailbox = append(m.mailbox, sessionLost{m.session})
+		m.inbox = append(m.inbox, sessionLost{m.session})
 	}
 	m.alive, m.connect = false, false
 }
@@ -225,7 +225,7 @@ func (m *model) newSession() {
 		m.rewound = true
 	}
 	m.logf("session %d up, %s, applied %d of %d", m.session, m.cluster(), m.applied, len(m.log))
-	m.mailbox = append(m.mailbox, sessionUp{m.session, m.cluster()})
+	m.inbox = append(m.inbox, sessionUp{m.session, m.cluster()})
 }
 
 // change makes a random transaction.

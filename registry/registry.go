@@ -87,7 +87,7 @@ type Registry struct {
 	cfg   Config
 	paths keeper.Paths
 	start time.Time // the registry's clock counts from here
-	box   *mailbox
+	box   *inbox
 	ids   atomic.Uint64
 
 	services *table

@@ -56,7 +56,7 @@ type rollModel struct {
 	znodes  map[offerKey]uint64   // the session that owns it
 	watches map[offerKey][]uint64 // attempts whose watch stands, of this session
 	queue   []startWrite
-	mailbox []event
+	inbox []event
 
 	wanted  map[offerKey]bool // what the last call for it asked for
 	refused map[offerKey]bool // the last call may have been refused
@@ -136,9 +136,9 @@ func (m *rollModel) random() {
 		if !m.alive {
 			m.up()
 		} else if m.connect = !m.connect; m.connect {
-			m.mailbox = append(m.mailbox, resumed{m.session})
+			m.inbox = append(m.inbox, resumed{m.session})
 		} else {
-			m.mailbox = append(m.mailbox, suspended{m.session})
+			m.inbox = append(m.inbox, suspended{m.session})
 		}
 	case n < 94:
 		m.expire()
@@ -165,7 +165,7 @@ func (m *rollModel) call(key offerKey, registers bool) {
 func (m *rollModel) up() {
 	m.session++
 	m.alive, m.connect = true, true
-	m.mailbox = append(m.mailbox, sessionUp{m.session, strconv.Itoa(m.cluster)})
+	m.inbox = append(m.inbox, sessionUp{m.session, strconv.Itoa(m.cluster)})
 }
 
 // expire ends the session. What it owned vanishes, sometimes only later: then
@@ -180,13 +180,13 @@ func (m *rollModel) expire() {
 	if m.rnd.IntN(2) == 0 {
 		clear(m.znodes)
 	}
-	m.mailbox = append(m.mailbox, sessionLost{m.session})
+	m.inbox = append(m.inbox, sessionLost{m.session})
 }
 
 func (m *rollModel) remove(key offerKey) {
 	delete(m.znodes, key)
 	for _, attempt := range m.watches[key] {
-		m.mailbox = append(m.mailbox, vanished{key, attempt})
+		m.inbox = append(m.inbox, vanished{key, attempt})
 	}
 	delete(m.watches, key)
 }
@@ -227,13 +227,13 @@ func (m *rollModel) serve() {
 			done.outcome = broken // done, and nobody knows
 		}
 	}
-	m.mailbox = append(m.mailbox, done)
+	m.inbox = append(m.inbox, done)
 }
 
 func (m *rollModel) work() {
-	if len(m.mailbox) > 0 {
-		ev := m.mailbox[0]
-		m.mailbox = m.mailbox[1:]
+	if len(m.inbox) > 0 {
+		ev := m.inbox[0]
+		m.inbox = m.inbox[1:]
 		m.step(ev)
 	}
 }
@@ -295,12 +295,12 @@ func (m *rollModel) quiesce() {
 	m.calm = true
 	if m.alive && !m.connect {
 		m.connect = true
-		m.mailbox = append(m.mailbox, resumed{m.session})
+		m.inbox = append(m.inbox, resumed{m.session})
 	} else if !m.alive {
 		m.up()
 	}
 	for end := m.now + time.Minute; m.now < end; {
-		for len(m.queue)+len(m.mailbox) > 0 {
+		for len(m.queue)+len(m.inbox) > 0 {
 			m.work()
 			m.serve()
 		}
@@ -333,7 +333,7 @@ func (m *rollModel) quiesce() {
 	}
 	m.callers[1<<40] = &caller{}
 	m.step(dropAll{id: 1 << 40})
-	for len(m.queue)+len(m.mailbox) > 0 {
+	for len(m.queue)+len(m.inbox) > 0 {
 		m.work()
 		m.serve()
 	}

@@ -92,7 +92,11 @@ func parse(args []string) (cfg node.Config, wait time.Duration, job string, err 
 	if *verbose {
 		cfg.Logger = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}
-	return cfg, wait, strings.Join(fs.Args(), " "), err
+	job = strings.Join(fs.Args(), " ")
+	if err == nil && fs.NArg() > 0 && strings.TrimSpace(job) == "" {
+		err = errors.New("the job is empty")
+	}
+	return cfg, wait, job, err
 }
 
 // persist is a life in the company, until <Enter>, SIGINT or SIGTERM.

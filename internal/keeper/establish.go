@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/go-zookeeper/zk"
 )
@@ -28,6 +29,7 @@ func (k *Keeper) establish(s *Session) error {
 	if err := s.persist(s.makeOwn); err != nil {
 		return err
 	}
+	s.letClientSettle()
 	watched := make(chan error, 1)
 	go func() { watched <- s.persist(s.watchOwn) }()
 	var id string
@@ -47,6 +49,21 @@ func (k *Keeper) establish(s *Session) error {
 	}
 	k.cluster = id
 	return s.announce(id, before...)
+}
+
+// letClientSettle waits before the session's first watch. On connecting, the
+// client looks without a lock at what its watches and their last zxid are, while
+// replies are already being read (conn.go, sendSetWatches): a reply to a watching
+// read that comes before it has looked is a data race. It looks at once, but
+// nothing tells when it has, so this gives it time. On later connections the
+// link holds requests back until it has.
+func (s *Session) letClientSettle() {
+	timer := time.NewTimer(time.Millisecond)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-s.ctx.Done():
+	}
 }
 
 // persist repeats f while its connection breaks under it. Every f can be

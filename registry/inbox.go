@@ -2,10 +2,10 @@ package registry
 
 import "sync"
 
-// mailbox is the way into the loop. Posting never blocks, so watch callbacks
+// inbox is the way into the loop. Posting never blocks, so watch callbacks
 // can. What is in it is bounded by the callers, the reads and the watches there
 // are.
-type mailbox struct {
+type inbox struct {
 	ready chan struct{} // has a token when there may be something
 
 	mu     sync.Mutex
@@ -33,10 +33,10 @@ type reply struct {
 	err   error
 }
 
-func newMailbox() *mailbox { return &mailbox{ready: make(chan struct{}, 1)} }
+func newMailbox() *inbox { return &inbox{ready: make(chan struct{}, 1)} }
 
 // put reports false when nobody reads any more.
-func (b *mailbox) put(p post) bool {
+func (b *inbox) put(p post) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.closed {
@@ -51,7 +51,7 @@ func (b *mailbox) put(p post) bool {
 }
 
 // take returns everything there is. The slice is reused by the take after next.
-func (b *mailbox) take() []post {
+func (b *inbox) take() []post {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	all := b.posts
@@ -60,7 +60,7 @@ func (b *mailbox) take() []post {
 	return all
 }
 
-func (b *mailbox) close() {
+func (b *inbox) close() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.closed = true

@@ -1,0 +1,39 @@
+// Package node joins a program to a cluster: a [Node] hosts processes, links with
+// other nodes as messages need it, advertises services, looks them up from a
+// local cache, and stands for globals, of which the whole cluster has one each.
+//
+//	n, err := node.Start(ctx, node.Config{ZooKeeper: []string{"zk1:2181"}})
+//
+//	pid := n.Spawn(func(p *actor.Process) error { ... })        // a process
+//	token, err := n.Register(ctx, "worker", pid)                // one of many
+//	pids, err := n.GetCapable(ctx, "worker")                    // all of them, cached
+//	boss, err := n.RegisterCandidate(ctx, "boss", bossFunc)     // exactly one
+//	boss, err = n.WhereisGlobal(ctx, "boss")                    // where it is, cached
+//	reply, err := n.CallGlobal(ctx, "boss", job)                // through a failover
+//
+//	err = n.Stop(ctx)
+//
+// What processes do among themselves is package actor.
+//
+// # Concurrency
+//
+// A Node's methods may be called from any goroutine. Those that take a context
+// wait at most as long as it lasts; Send waits only under back-pressure. Hooks
+// (Config.OnEvent, AdvertiseNames) are called from the node's goroutines and must
+// not block.
+//
+// # Failure
+//
+// Start does not wait for ZooKeeper, and a node outlives any outage of it: look-ups
+// answer from what they have, holders stop when their lease lapses, and once
+// ZooKeeper can be reached everything is registered again, under a new session
+// if need be. PIDs stay valid throughout. Nodes link only within one cluster, so
+// not before they have met ZooKeeper once.
+//
+// A link that breaks is made again by the next send. Between the two, messages
+// can be lost, never reordered or repeated; whoever has a link, a monitor or a
+// call with the other side is told.
+//
+// docs/guarantees.md says what is promised and what is not; docs/ARCHITECTURE.md
+// how it is built.
+package node
