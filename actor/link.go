@@ -294,6 +294,9 @@ func (p *Process) nodeLost(node unique.Handle[NodeID], reason error) {
 		}
 	}
 	p.mu.Unlock()
+	// The call first: once p hears of the loss it may make another, to which
+	// nothing has happened.
+	p.callLost(node, reason)
 	for _, c := range calls {
 		c.close(callForgotten)
 	}
@@ -303,6 +306,10 @@ func (p *Process) nodeLost(node unique.Handle[NodeID], reason error) {
 	for _, pid := range links {
 		p.signal(pid, reason, true)
 	}
+}
+
+// callLost ends p's waiting for a reply from that node.
+func (p *Process) callLost(node unique.Handle[NodeID], reason error) {
 	p.box.mu.Lock()
 	if p.box.replyRef != 0 && p.box.replyNode == node && !p.box.replied {
 		p.box.replyErr, p.box.replied = reason, true

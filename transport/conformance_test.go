@@ -485,8 +485,7 @@ func TestManyLinks(t *testing.T) {
 					return
 				}
 				sendNumbered(t, d, Messages, 200)
-				_, err = d.Read(Control, make([]byte, 1)) // until they have arrived
-				if !errors.Is(err, ErrClosed) {
+				if _, err = d.Read(Control, make([]byte, 1)); err != nil { // they have arrived
 					t.Error(err)
 				}
 				d.Close()
@@ -498,6 +497,13 @@ func TestManyLinks(t *testing.T) {
 					return
 				}
 				receiveNumbered(t, a, Messages, 200)
+				if err := a.Write(Control, []byte{1}); err != nil {
+					t.Error(err)
+				}
+				// Who closes first fails what the other has not finished writing.
+				if _, err := a.Read(Control, make([]byte, 1)); !errors.Is(err, ErrClosed) {
+					t.Error(err)
+				}
 				a.Close()
 			})
 		}
