@@ -497,10 +497,9 @@ func TestManyLinks(t *testing.T) {
 					return
 				}
 				receiveNumbered(t, a, Messages, 200)
-				if err := a.Write(Control, []byte{1}); err != nil {
-					t.Error(err)
-				}
-				// Who closes first fails what the other has not finished writing.
+				// Who closes first may fail what the other has written and not
+				// yet returned from; the other end reads this one and closes.
+				_ = a.Write(Control, []byte{1})
 				if _, err := a.Read(Control, make([]byte, 1)); !errors.Is(err, ErrClosed) {
 					t.Error(err)
 				}
