@@ -37,8 +37,8 @@ func TestOriginalNameFilter(t *testing.T) {
 		a := c.node("a", filter)
 		private, public := b.Spawn(idle), b.Spawn(idle)
 		c.ok(b.RegisterName("private.diary", private))
-		c.ok(b.RegisterName("public.library", public))
-		a.awaitCapable("public.library", public)
+		c.ok(b.RegisterName("public.shelf", public))
+		a.awaitCapable("public.shelf", public)
 		// Names are advertised in order, so the first would be there by now.
 		a.awaitCapable("private.diary")
 		// It is a name all the same, and can still be registered as a service.

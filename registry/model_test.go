@@ -147,7 +147,7 @@ type model struct {
 	calm     bool // nothing breaks any more
 
 	// The client's side.
-	inbox []event
+	inbox   []event
 	cells   map[listKey]*cell
 	asks    map[uint64]*ask
 	gone    map[uint64]bool // callers who went away

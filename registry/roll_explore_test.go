@@ -56,7 +56,7 @@ type rollModel struct {
 	znodes  map[offerKey]uint64   // the session that owns it
 	watches map[offerKey][]uint64 // attempts whose watch stands, of this session
 	queue   []startWrite
-	inbox []event
+	inbox   []event
 
 	wanted  map[offerKey]bool // what the last call for it asked for
 	refused map[offerKey]bool // the last call may have been refused
