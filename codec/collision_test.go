@@ -24,8 +24,9 @@ func TestTwoTypesOfOneNameAreReportedAndBothMatch(t *testing.T) {
 	})
 	defer stop()
 	a, b := reflect.TypeFor[clashA](), reflect.TypeFor[clashB]()
+	before := len(heard) // 1 when the test runs again in the same process
 	data, name, err := codec.Append(nil, &clashA{7})
-	if err != nil || len(heard) != 0 {
+	if err != nil || len(heard) != before {
 		t.Fatal(err, heard)
 	}
 	for range 3 { // once is enough
