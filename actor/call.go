@@ -150,9 +150,10 @@ func (p *Process) request(ctx context.Context, to PID, body any, timeout <-chan 
 	switch {
 	case replied && p.tenure != nil && p.mustStop():
 		return Message{}, p.cause() // a reply is mail too: none is handed out after the lease
-	case replied && replyErr == errNodeGone:
-		return Message{}, &EndedError{PID: to}
 	case replied:
+		if lost, ok := replyErr.(lostCall); ok {
+			replyErr = lost(to)
+		}
 		return m, replyErr
 	case !sent:
 		return Message{}, err

@@ -262,7 +262,7 @@ func (p *Process) tieLocked(node unique.Handle[NodeID]) {
 
 // nodeLost ends all that binds p to processes of a node that cannot be reached
 // any more.
-func (p *Process) nodeLost(node unique.Handle[NodeID], reason error) {
+func (p *Process) nodeLost(node unique.Handle[NodeID], reason error, call func(to PID) error) {
 	p.mu.Lock()
 	if p.ties == nil {
 		p.mu.Unlock()
@@ -296,7 +296,7 @@ func (p *Process) nodeLost(node unique.Handle[NodeID], reason error) {
 	p.mu.Unlock()
 	// The call first: once p hears of the loss it may make another, to which
 	// nothing has happened.
-	p.callLost(node, reason)
+	p.callLost(node, call)
 	for _, c := range calls {
 		c.close(callForgotten)
 	}
@@ -309,13 +309,10 @@ func (p *Process) nodeLost(node unique.Handle[NodeID], reason error) {
 }
 
 // callLost ends p's waiting for a reply from that node.
-func (p *Process) callLost(node unique.Handle[NodeID], reason error) {
+func (p *Process) callLost(node unique.Handle[NodeID], why func(to PID) error) {
 	p.box.mu.Lock()
 	if p.box.replyRef != 0 && p.box.replyNode == node && !p.box.replied {
-		p.box.replyErr, p.box.replied = reason, true
-		if reason == NoProcess {
-			p.box.replyErr = errNodeGone
-		}
+		p.box.replyErr, p.box.replied = lostCall(why), true
 		p.rouse(waitingReply)
 		return
 	}

@@ -1,7 +1,6 @@
 package actor
 
 import (
-	"errors"
 	"sync"
 	"unique"
 )
@@ -43,16 +42,28 @@ func (t *tied) take(node unique.Handle[NodeID]) map[*Process]struct{} {
 	return ps
 }
 
-// errNodeGone is NoProcess as a call has it that waits for a node which will never
-// be there again: it was certainly not taken up, and is told so with the PID.
-var errNodeGone = errors.New("the node is gone")
+// lostCall is the end of a call by the loss of its node: it says what that means
+// for the process called, which the mailbox does not remember.
+type lostCall func(to PID) error
+
+func (lostCall) Error() string { return "the node is lost" }
 
 // NodeLost tells every process that is bound to one of that node, by a link, a
 // monitor or a call under way, that it cannot be known about any more.
 func (s *System) NodeLost(node NodeID, reason error) {
+	s.nodeLost(node, reason, func(PID) error { return reason })
+}
+
+// NodeUnreached is NodeLost where nothing under way can have been sent: calls
+// end with what unsent says about the process called.
+func (s *System) NodeUnreached(node NodeID, reason error, unsent func(to PID) error) {
+	s.nodeLost(node, reason, unsent)
+}
+
+func (s *System) nodeLost(node NodeID, reason error, call func(to PID) error) {
 	h := unique.Make(node)
 	for p := range s.tied.take(h) {
-		p.nodeLost(h, reason)
+		p.nodeLost(h, reason, call)
 	}
-	s.calls.nodeLost(h, reason)
+	s.calls.nodeLost(h, call)
 }

@@ -46,7 +46,7 @@ func (c *nodeCalls) resolve(ref uint64, m Message, err error) bool {
 	return true
 }
 
-func (c *nodeCalls) nodeLost(node unique.Handle[NodeID], reason error) {
+func (c *nodeCalls) nodeLost(node unique.Handle[NodeID], why func(to PID) error) {
 	c.mu.Lock()
 	lost := make(map[uint64]PID)
 	for ref, call := range c.open {
@@ -56,11 +56,7 @@ func (c *nodeCalls) nodeLost(node unique.Handle[NodeID], reason error) {
 	}
 	c.mu.Unlock()
 	for ref, to := range lost {
-		err := reason
-		if reason == NoProcess {
-			err = &EndedError{PID: to}
-		}
-		c.resolve(ref, Message{}, err)
+		c.resolve(ref, Message{}, why(to))
 	}
 }
 

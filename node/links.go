@@ -94,7 +94,7 @@ func (l *links) setCluster(id string) {
 			p.post(evLost{c.id, ErrOtherCluster})
 		}
 		// What waits for a link is of the old cluster too, and so are its terms.
-		p.abandon(actor.DeadLinkLost, func(to actor.PID) error { return &notSentError{to, ErrOtherCluster} })
+		p.abandon(actor.DeadLinkLost, actor.LinkLost, func(to actor.PID) error { return &notSentError{to, ErrOtherCluster} })
 		return true
 	})
 }

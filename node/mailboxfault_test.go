@@ -3,6 +3,7 @@ package node_test
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -210,12 +211,13 @@ func TestFault37WaitingSenderIsReleasedWhenItsReceiverEnds(t *testing.T) {
 	apart(t, func(c *cluster) {
 		a, b := c.node("a"), c.node("b")
 		to := b.Spawn(idle, actor.WithMailbox(actor.Mailbox{Limit: 5, Policy: actor.Wait}))
+		large := strings.Repeat("x", 1000) // so many of them fit nowhere on the way
 		done := make(chan error, 2)
 		var sent atomic.Int64
 		for range 2 {
 			a.Spawn(func(p *actor.Process) error {
-				for n := range 50_000 {
-					if err := p.Send(to, n); err != nil {
+				for range 50_000 {
+					if err := p.Send(to, large); err != nil {
 						done <- err
 						return err
 					}
@@ -241,10 +243,11 @@ func TestFault37WaitingSenderIsReleasedWhenTheLinkBreaks(t *testing.T) {
 	inBubble(t, func(c *cluster) {
 		a, b := c.node("a"), c.node("b")
 		to := b.Spawn(idle, actor.WithMailbox(actor.Mailbox{Limit: 5, Policy: actor.Wait}))
+		large := strings.Repeat("x", 1000)
 		done := make(chan error, 1)
 		a.Spawn(func(p *actor.Process) error {
-			for n := range 50_000 {
-				if err := p.Send(to, n); err != nil {
+			for range 50_000 {
+				if err := p.Send(to, large); err != nil {
 					done <- err
 					return err
 				}

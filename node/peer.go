@@ -185,8 +185,9 @@ func (p *peer) resume(serial uint64) {
 	}
 }
 
-// abandon gives up what waits for a link; whoever waits for an answer is told why.
-func (p *peer) abandon(dead actor.DeadReason, why func(to actor.PID) error) {
+// abandon gives up what waits for a link. Whoever waits for an answer is told
+// why, and whoever would be bound by it the reason.
+func (p *peer) abandon(dead actor.DeadReason, reason error, why func(to actor.PID) error) {
 	p.mu.Lock()
 	pending, room := p.pending, p.room
 	p.pending, p.bytes, p.room = nil, 0, nil
@@ -195,7 +196,16 @@ func (p *peer) abandon(dead actor.DeadReason, why func(to actor.PID) error) {
 		close(room)
 	}
 	for i := range pending {
-		p.links.deadFrame(p, &pending[i].Frame, dead, why(p.base.WithSerial(pending[i].To)))
+		f := &pending[i].Frame
+		to, from := p.base.WithSerial(f.To), p.links.self.WithSerial(f.From)
+		switch f.Kind {
+		case transport.Link:
+			p.links.system.Deliver(actor.Envelope{Kind: actor.KindExit, From: to, To: from, Reason: reason})
+		case transport.Monitor:
+			p.links.system.Deliver(actor.Envelope{Kind: actor.KindDown, From: to, To: from, Ref: f.Ref, Reason: reason})
+		default:
+			p.links.deadFrame(p, f, dead, why(to))
+		}
 	}
 }
 

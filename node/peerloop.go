@@ -81,7 +81,7 @@ func (p *peer) end() {
 	for _, c := range conns {
 		p.close(c)
 	}
-	p.abandon(actor.DeadLinkLost, func(actor.PID) error { return errLinksClosed })
+	p.abandon(actor.DeadLinkLost, errLinksClosed, func(actor.PID) error { return errLinksClosed })
 	p.down(errLinksClosed)
 }
 
@@ -238,12 +238,24 @@ func (p *peer) failed(err error) {
 		dead, reason = actor.DeadStaleIncarnation, actor.NoProcess
 		why = func(to actor.PID) error { return &actor.EndedError{PID: to} }
 	}
-	p.abandon(dead, why)
+	p.abandon(dead, reason, why)
 	p.links.linkFailed(p, err)
-	p.down(reason)
+	p.release()
+	// What is bound to the peer now has sent nothing: what had, heard of the end
+	// of the link that it was sent over.
+	p.links.system.NodeUnreached(p.id, reason, why)
+	// What was made since the first line may have been told just now that it is
+	// over, so none of it may go out over the next link. All of it is told here.
+	p.abandon(dead, reason, why)
 }
 
 func (p *peer) down(reason error) {
+	p.release()
+	p.links.system.NodeLost(p.id, reason)
+}
+
+// release lets those go on who wait for processes of the peer to have room.
+func (p *peer) release() {
 	p.mu.Lock()
 	for serial, resumed := range p.paused {
 		close(resumed)
@@ -252,5 +264,4 @@ func (p *peer) down(reason error) {
 	p.pauses.Store(0)
 	p.mu.Unlock()
 	p.links.unpause(p)
-	p.links.system.NodeLost(p.id, reason)
 }
