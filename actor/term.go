@@ -76,10 +76,11 @@ func (ts *Terms) Heard(t Term) bool {
 	highest := v.(*atomic.Int64)
 	for {
 		old := highest.Load()
-		if t.number <= old {
-			return t.number == old
+		next, is := hear(old, t.number)
+		if is != heardRaised {
+			return is == heardCurrent
 		}
-		if highest.CompareAndSwap(old, t.number) {
+		if highest.CompareAndSwap(old, next) {
 			ts.raised(t)
 			return true
 		}

@@ -1,19 +1,15 @@
 package global
 
 import (
-	"flag"
+	"conclave/internal/explore"
 	"fmt"
 	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
-)
-
-var (
-	explorerSeed = flag.Uint64("explorer.seed", 0, "explore only this seed, and tell the story")
-	explorerRuns = flag.Int("explorer.runs", 300, "how many random stories each explorer test makes up")
 )
 
 // The explorer makes up stories: several candidates, each running the program's
@@ -22,13 +18,13 @@ var (
 // that end as they like. At every moment it checks what must never be.
 
 // Among what happens here are FAULTS 3, 6, 9 to 13 and 16.
-func TestExplorerNeverTwoHolders(t *testing.T) { explore(t, powers{}) }
+func TestExplorerNeverTwoHolders(t *testing.T) { exploreElections(t, powers{}) }
 
 // With an administrator who deletes candidates' znodes, two may act for a moment
 // (FAULTS 14), but the terms still rise.
-func TestExplorerTermsRiseWhateverIsDeleted(t *testing.T) { explore(t, powers{admin: true}) }
+func TestExplorerTermsRiseWhateverIsDeleted(t *testing.T) { exploreElections(t, powers{admin: true}) }
 
-func TestExplorerStuckHolders(t *testing.T) { explore(t, powers{stuck: true}) }
+func TestExplorerStuckHolders(t *testing.T) { exploreElections(t, powers{stuck: true}) }
 
 // powers are what else may happen.
 type powers struct {
@@ -36,30 +32,21 @@ type powers struct {
 	stuck bool // holders take longer to return than they may
 }
 
-func explore(t *testing.T, p powers) {
-	seeds := make([]uint64, *explorerRuns)
-	base := rand.Uint64()
-	for i := range seeds {
-		seeds[i] = base + uint64(i)
-	}
-	if *explorerSeed != 0 {
-		seeds = []uint64{*explorerSeed}
-	}
-	terms := 0
-	for _, seed := range seeds {
-		w := newWorld(seed, p)
-		w.verbose = *explorerSeed != 0
-		if err := w.run(); err != nil {
-			t.Fatalf("seed %d: %v\nthe end of the story:\n%s", seed, err, strings.Join(w.story[max(0, len(w.story)-60):], "\n"))
+func exploreElections(t *testing.T, p powers) {
+	var terms atomic.Int64
+	n := explore.Schedules(t, 15_000, func(s *explore.Story) {
+		w := newWorld(s.Seed, p)
+		w.verbose = s.Tell
+		err := w.run()
+		s.Logf("%s", strings.Join(w.story, "\n"))
+		if err != nil {
+			s.Errorf("%v\nthe end of the story:\n%s", err, strings.Join(w.story[max(0, len(w.story)-60):], "\n"))
 		}
-		if w.verbose {
-			t.Log(strings.Join(w.story, "\n"))
-		}
-		terms += w.terms
-	}
-	t.Logf("%d stories with %d terms", len(seeds), terms)
-	if len(seeds) > 20 && terms < 2*len(seeds) {
-		t.Errorf("only %d terms in %d stories: they are too dull to show anything", terms, len(seeds))
+		terms.Add(int64(w.terms))
+	})
+	t.Logf("%d terms", terms.Load())
+	if n > 20 && terms.Load() < 2*int64(n) {
+		t.Errorf("only %d terms in %d schedules: they are too dull to show anything", terms.Load(), n)
 	}
 }
 

@@ -4,13 +4,12 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
-	"os"
 	"slices"
-	"strconv"
 	"testing"
 	"time"
 
 	"conclave/actor"
+	"conclave/internal/explore"
 )
 
 // The explorer runs the cache against a model of ZooKeeper: one history of
@@ -23,26 +22,7 @@ import (
 // their bounds and share a watch; nobody is forgotten; and in the end everything
 // shows the truth, without the help of checks unless a watch was lost.
 func TestExploredCacheKeepsItsPromises(t *testing.T) {
-	if s := os.Getenv("REGISTRY_SEED"); s != "" {
-		seed, err := strconv.ParseUint(s, 0, 64)
-		if err != nil {
-			t.Fatal(err)
-		}
-		explore(t, seed, true)
-		return
-	}
-	runs := 500
-	if testing.Short() {
-		runs = 50
-	}
-	base := rand.Uint64()
-	for i := range runs {
-		seed := base + uint64(i)
-		explore(t, seed, false)
-		if t.Failed() {
-			t.Fatalf("seed: REGISTRY_SEED=%d", seed)
-		}
-	}
+	explore.Schedules(t, 15_000, exploreCache)
 }
 
 var modelServices = []string{"ant", "bee", "cat", "dog"}
@@ -118,11 +98,10 @@ type ask struct {
 }
 
 type model struct {
-	t       *testing.T
-	rnd     *rand.Rand
-	verbose bool
-	now     time.Duration
-	c       *cache
+	t   *explore.Story
+	rnd *rand.Rand
+	now time.Duration
+	c   *cache
 
 	// The ensemble.
 	clusters int
@@ -158,10 +137,11 @@ type model struct {
 	answers int
 }
 
-func explore(t *testing.T, seed uint64, verbose bool) {
+func exploreCache(t *explore.Story) {
+	seed := t.Seed
 	rnd := rand.New(rand.NewPCG(seed, 1))
 	m := &model{
-		t: t, rnd: rnd, verbose: verbose, now: 1,
+		t: t, rnd: rnd, now: 1,
 		c: newCache(cacheConfig{
 			reads: 2 + rnd.IntN(3), reloads: 1 + rnd.IntN(2), calm: 50 * time.Millisecond,
 			check: time.Minute, forget: 10 * time.Minute,
@@ -184,7 +164,7 @@ func explore(t *testing.T, seed uint64, verbose bool) {
 }
 
 func (m *model) logf(format string, args ...any) {
-	if m.verbose {
+	if m.t.Tell {
 		m.t.Logf("%v: "+format, append([]any{m.now}, args...)...)
 	}
 }

@@ -3,13 +3,13 @@ package registry
 import (
 	"maps"
 	"math/rand/v2"
-	"os"
 	"slices"
 	"strconv"
 	"testing"
 	"time"
 
 	"conclave/actor"
+	"conclave/internal/explore"
 )
 
 // The explorer of the roll: callers who register, unregister and leave,
@@ -17,21 +17,7 @@ import (
 // administrator who deletes what he likes. Everything is drawn from one seed.
 
 func TestExploredRollKeepsItsPromises(t *testing.T) {
-	if s := os.Getenv("REGISTRY_SEED"); s != "" {
-		seed, err := strconv.ParseUint(s, 0, 64)
-		if err != nil {
-			t.Fatal(err)
-		}
-		exploreRoll(t, seed, true)
-		return
-	}
-	base := rand.Uint64()
-	for i := range uint64(500) {
-		exploreRoll(t, base+i, false)
-		if t.Failed() {
-			t.Fatalf("seed: REGISTRY_SEED=%d", base+i)
-		}
-	}
+	explore.Schedules(t, 15_000, exploreRoll)
 }
 
 // caller waits for the answer to a register or unregister.
@@ -41,12 +27,11 @@ type caller struct {
 }
 
 type rollModel struct {
-	t       *testing.T
-	rnd     *rand.Rand
-	verbose bool
-	now     time.Duration
-	r       *roll
-	calm    bool
+	t    *explore.Story
+	rnd  *rand.Rand
+	now  time.Duration
+	r    *roll
+	calm bool
 
 	session uint64
 	alive   bool
@@ -65,10 +50,11 @@ type rollModel struct {
 	keys    []offerKey
 }
 
-func exploreRoll(t *testing.T, seed uint64, verbose bool) {
+func exploreRoll(t *explore.Story) {
+	seed := t.Seed
 	rnd := rand.New(rand.NewPCG(seed, 2))
 	m := &rollModel{
-		t: t, rnd: rnd, verbose: verbose, now: 1,
+		t: t, rnd: rnd, now: 1,
 		r: newRoll(rollConfig{
 			writes: 1 + rnd.IntN(4), pause: 10 * time.Millisecond,
 			backoff: 10 * time.Millisecond, backoffMax: time.Second,
@@ -92,7 +78,7 @@ func exploreRoll(t *testing.T, seed uint64, verbose bool) {
 }
 
 func (m *rollModel) logf(format string, args ...any) {
-	if m.verbose {
+	if m.t.Tell {
 		m.t.Logf("%v: "+format, append([]any{m.now}, args...)...)
 	}
 }

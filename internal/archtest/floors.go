@@ -19,7 +19,7 @@ var floors = [][]string{
 
 // beside are packages for tests: they may import any other, and only tests and
 // each other may import them.
-var beside = []string{"conclavetest", "internal/zktest", "internal/archtest"}
+var beside = []string{"conclavetest", "internal/zktest", "internal/netns", "internal/realtest", "internal/archtest", "internal/explore", "internal/judges"}
 
 // guests are the modules of others and the packages that may import them, tests
 // aside.
