@@ -3,14 +3,10 @@ package zkdev
 import (
 	"crypto/sha1"
 	"encoding/base64"
-	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
 )
-
-// identity is one thing a connection has proved to be, or an ACL asks for.
-type identity struct{ scheme, id string }
 
 // acl grants permissions to an identity.
 type acl struct {
@@ -58,28 +54,37 @@ func matches(have, want identity) bool {
 	case "digest":
 		return have.id == want.id
 	case "ip":
-		addr, err := netip.ParseAddr(have.id)
-		prefix, ok := ipRange(want.id)
-		return err == nil && ok && prefix.Contains(addr)
+		net, bits, ok := ipRange(want.id)
+		addr, valid := ipv4(have.id)
+		return ok && valid && (addr^net)>>(32-bits) == 0
 	}
 	return false
 }
 
-// ipRange reads an address with an optional number of leading bits.
-func ipRange(text string) (netip.Prefix, bool) {
-	host, bits, found := strings.Cut(text, "/")
-	addr, err := netip.ParseAddr(host)
-	if err != nil {
-		return netip.Prefix{}, false
-	}
-	n := addr.BitLen()
+// ipRange reads an address with an optional number of leading bits that count.
+func ipRange(text string) (net uint64, bits int, ok bool) {
+	host, length, found := strings.Cut(text, "/")
+	net, ok = ipv4(host)
+	bits = 32
 	if found {
-		if n, err = strconv.Atoi(bits); err != nil {
-			return netip.Prefix{}, false
-		}
+		n, err := strconv.Atoi(length)
+		bits, ok = n, ok && err == nil && n >= 0 && n <= 32
 	}
-	p, err := addr.Prefix(n)
-	return p, err == nil
+	return net, bits, ok
+}
+
+// ipv4 reads an address. ZooKeeper 3.8 knows no other kind, and reads its parts
+// as numbers, with leading zeros where there are some.
+func ipv4(text string) (addr uint64, ok bool) {
+	parts := strings.Split(text, ".")
+	for _, part := range parts {
+		n, err := strconv.Atoi(part)
+		if err != nil || n < 0 || n > 255 {
+			return 0, false
+		}
+		addr = addr<<8 | uint64(n)
+	}
+	return addr, len(parts) == 4
 }
 
 // expand checks the ACL of a request and puts the requester's proven
@@ -104,10 +109,10 @@ func expand(acls []acl, ids []identity) ([]acl, error) {
 			if !proven {
 				return nil, codeInvalidACL
 			}
-		case a.id.scheme == "digest" && strings.Count(a.id.id, ":") == 1:
+		case a.id.scheme == "digest" && strings.Count(strings.TrimRight(a.id.id, ":"), ":") == 1:
 			out = append(out, a)
 		case a.id.scheme == "ip":
-			if _, ok := ipRange(a.id.id); !ok {
+			if _, _, ok := ipRange(a.id.id); !ok {
 				return nil, codeInvalidACL
 			}
 			out = append(out, a)
@@ -141,15 +146,13 @@ func (c *conn) setAuth(xid int32, body *reader) {
 	case scheme == "digest":
 		id = digest(string(secret))
 	case scheme == "ip":
-		id = c.ids[0]
+		id = c.address()
 	default:
 		c.send(reply(xid, 0, codeAuthFailed).seal())
 		c.closeAfterFlush()
 		return
 	}
-	if !slices.Contains(c.ids, id) {
-		c.ids = append(c.ids, id)
-	}
+	c.ids = withIdentity(c.ids, id)
 	c.send(reply(xid, 0, codeOK).seal())
 }
 
@@ -203,7 +206,7 @@ func (k *call) setACL() error {
 		if version != -1 && version != n.aversion {
 			return codeBadVersion
 		}
-		t.setACL(n, acls)
+		t.setACL(path, n, acls)
 		k.out.stat(n)
 		return nil
 	})

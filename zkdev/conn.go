@@ -22,32 +22,39 @@ const (
 type conn struct {
 	s       *Server
 	nc      net.Conn
-	ids     []identity // what it has proved to be; the first is its address
+	ids     []identity // what it has proved to be; see withIdentity
 	session *session
 	watched [watchKinds]map[string]struct{}
+	traffic traffic
 
 	cond    sync.Cond // on any change below, and when the server freezes or thaws
 	out     []byte
-	held    bool // a hook holds back the outbox
-	closing bool // close when the outbox is empty
+	late    []late // parts of the outbox that may not go yet
+	held    bool   // a hook holds back the outbox
+	closing bool   // close when the outbox is empty
 	dead    bool
+
+	// Of a follower's client:
+	pending []*pending // requests not answered yet, the oldest first
+	leaving bool       // it has asked for the end of its session
 }
 
 // serve runs the connection until it ends.
 func (s *Server) serve(nc net.Conn) {
 	c := &conn{s: s, nc: nc}
-	c.cond.L = &s.mu
+	c.cond.L = s.mu
 	for k := range c.watched {
 		c.watched[k] = make(map[string]struct{})
 	}
-	c.ids = []identity{{"ip", remoteIP(nc.RemoteAddr())}}
+	c.ids = []identity{c.address()}
 	s.mu.Lock()
-	if s.closed || s.down {
+	if s.closed || s.away() {
 		s.mu.Unlock()
 		nc.Close()
 		return
 	}
 	c.held = s.holdAll
+	c.traffic.since = time.Now()
 	s.conns[c] = struct{}{}
 	s.wg.Add(2)
 	s.mu.Unlock()
@@ -72,11 +79,7 @@ func (c *conn) readLoop() {
 	}()
 	r := bufio.NewReader(c.nc)
 	c.nc.SetReadDeadline(time.Now().Add(handshakeTime))
-	first, err := r.Peek(4)
-	if err != nil {
-		return
-	}
-	if c.word(string(first)) {
+	if c.word(r) {
 		return
 	}
 	for attached := false; ; attached = true {
@@ -87,23 +90,28 @@ func (c *conn) readLoop() {
 		if !attached {
 			c.nc.SetReadDeadline(time.Time{})
 		}
-		c.s.mu.Lock()
-		for !c.dead && (c.s.frozen || len(c.out) > outboxLimit) {
-			c.cond.Wait()
-		}
-		switch {
-		case c.dead, c.closing: // nothing more is answered
-		case attached:
-			c.handle(p)
-		default:
-			c.connect(p)
-		}
-		over := c.dead
-		c.s.mu.Unlock()
-		if over {
+		if !c.take(p, attached) {
 			return
 		}
 	}
+}
+
+// take handles a packet once there is room for its reply, and reports whether
+// the connection lives on.
+func (c *conn) take(p []byte, attached bool) bool {
+	c.s.mu.Lock()
+	defer c.s.mu.Unlock() // in a panic too, or it would end in a deadlock
+	for !c.dead && (c.s.frozen || len(c.out) > outboxLimit || len(c.pending) >= pendingLimit) {
+		c.cond.Wait()
+	}
+	switch {
+	case c.dead, c.closing: // nothing more is answered
+	case attached:
+		c.handle(p)
+	default:
+		c.connect(p)
+	}
+	return !c.dead
 }
 
 // readPacket reads one packet without its length.
@@ -126,11 +134,10 @@ func (c *conn) writeLoop() {
 	defer c.nc.Close()
 	for {
 		c.s.mu.Lock()
-		for !c.dead && (c.held || c.s.frozen || len(c.out) == 0 && !c.closing) {
+		for !c.dead && (c.held || c.s.frozen || c.ready() == 0 && !(c.closing && len(c.out) == 0)) {
 			c.cond.Wait()
 		}
-		p := c.out
-		c.out = nil
+		p := c.sendable()
 		if c.dead || len(p) == 0 {
 			c.kill()
 			c.s.mu.Unlock()
@@ -153,6 +160,8 @@ func (c *conn) send(p []byte) {
 		return
 	}
 	c.out = append(c.out, p...)
+	c.traffic.sent++
+	c.s.traffic.sent++
 	c.cond.Broadcast()
 }
 

@@ -81,7 +81,7 @@ func (k *call) exists() error {
 		return codeBadArguments
 	}
 	if watch {
-		k.s.watches.add(watchData, path, k.c)
+		k.s.watches.add(watchData, path, k.c, watchOnce)
 	}
 	n := k.s.node(path)
 	if n == nil {
@@ -116,7 +116,7 @@ func (k *call) readable(kind watchKind) (*node, error) {
 		return nil, err
 	}
 	if watch && !k.unwatched {
-		k.s.watches.add(kind, path, k.c)
+		k.s.watches.add(kind, path, k.c, watchOnce)
 	}
 	return n, nil
 }

@@ -31,11 +31,11 @@ func (s *Server) Sessions() []SessionInfo {
 			Password:   s.password(ss.id),
 			Timeout:    ss.timeout,
 			Expires:    s.start.Add(ss.expires),
-			Connected:  ss.conn != nil,
 			Ephemerals: slices.Sorted(maps.Keys(ss.ephemerals)),
 		}
-		if ss.conn != nil {
-			for _, m := range ss.conn.watched {
+		if c := s.attached(ss.id); c != nil {
+			info.Connected = true
+			for _, m := range c.watched {
 				info.Watches += len(m)
 			}
 		}
@@ -59,18 +59,21 @@ type Node struct {
 func (s *Server) Dump() []Node {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	list := make([]Node, 0, len(s.nodes))
+	list, all := make([]Node, 0, len(s.nodes)), s.servers()
 	for path, n := range s.nodes {
 		if path == "/zookeeper" || strings.HasPrefix(path, "/zookeeper/") {
 			continue
 		}
-		list = append(list, Node{
+		d := Node{
 			Path: path, Data: slices.Clone(n.data),
 			Czxid: n.czxid, Mzxid: n.mzxid, Pzxid: n.pzxid,
-			Version: n.version, Cversion: n.childVersion(), EphemeralOwner: n.owner,
-			DataWatches:  len(s.watches.by[watchData][path]),
-			ChildWatches: len(s.watches.by[watchChild][path]),
-		})
+			Version: n.version, Cversion: n.childVersion(), EphemeralOwner: sessionOwner(n.owner),
+		}
+		for _, r := range all {
+			d.DataWatches += len(r.watches[watchData].by[path])
+			d.ChildWatches += len(r.watches[watchChild].by[path])
+		}
+		list = append(list, d)
 	}
 	slices.SortFunc(list, func(a, b Node) int { return strings.Compare(a.Path, b.Path) })
 	return list
@@ -112,7 +115,11 @@ func (s *Server) ResetRequests() {
 func (s *Server) Watches() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.watches.count()
+	n := 0
+	for _, r := range s.servers() {
+		n += r.watches.count()
+	}
+	return n
 }
 
 // Zxid returns the latest transaction id.

@@ -13,15 +13,17 @@ type hooks struct {
 	holds   map[int64]bool
 	lost    map[string]bool
 	faults  []*injected
+	delays  delays
 }
 
 // Request is what a hook sees of a client's request.
 type Request struct {
 	Session int64
-	// Op is the operation's name: create, create2, delete, exists, getData,
-	// setData, getACL, setACL, getChildren, getChildren2, sync, ping, check,
-	// multi, multiRead, setAuth, setWatches, setWatches2, closeSession or
-	// unknown.
+	// Op is the operation's name: create, create2, createContainer, createTTL,
+	// delete, deleteContainer, exists, getData, setData, getACL, setACL,
+	// getChildren, getChildren2, getAllChildrenNumber, getEphemerals, sync,
+	// ping, check, multi, multiRead, setAuth, whoAmI, setWatches, setWatches2,
+	// addWatch, checkWatches, removeWatches, reconfig, closeSession or unknown.
 	Op string
 	// Paths are the paths it is about: one, or none, or in a multi one for
 	// each part, in order.
@@ -92,11 +94,11 @@ func (s *Server) ExpireSession(id int64) bool {
 func (s *Server) Disconnect(id int64) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	ss := s.sessions[id]
-	if ss == nil || ss.conn == nil {
+	c := s.attached(id)
+	if c == nil {
 		return false
 	}
-	ss.conn.kill()
+	c.kill()
 	return true
 }
 
@@ -104,7 +106,7 @@ func (s *Server) Disconnect(id int64) bool {
 func (s *Server) DisconnectAll() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.killAll()
+	s.killEvery()
 }
 
 // Down closes every connection and refuses new ones until Up. Data and
@@ -113,7 +115,7 @@ func (s *Server) Down() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.down = true
-	s.killAll()
+	s.killEvery()
 }
 
 // Up ends Down.
@@ -141,13 +143,10 @@ func (s *Server) Thaw() {
 		return
 	}
 	s.frozen = false
-	s.wakeAll()
+	s.each(func(c *conn) { c.cond.Broadcast() })
 	s.schedule(0)
-}
-
-func (s *Server) wakeAll() {
-	for c := range s.conns {
-		c.cond.Broadcast()
+	for _, f := range s.followers {
+		f.resume()
 	}
 }
 
@@ -158,10 +157,16 @@ func (s *Server) wakeAll() {
 func (s *Server) Wipe() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.killAll()
+	s.killEvery()
 	s.nodes = newTree()
+	clear(s.reaper.mortals)
 	clear(s.sessions)
 	s.zxid = 0
+	for _, f := range s.followers {
+		f.log, f.held = nil, nil
+		clear(f.touched)
+		f.replica.copyFrom(s)
+	}
 }
 
 // JumpZxid adds n, at least 0, to the latest zxid.
@@ -169,6 +174,7 @@ func (s *Server) JumpZxid(n int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.zxid += max(n, 0)
+	s.ship(entry{zxid: s.zxid, time: s.wall()})
 }
 
 // HoldReplies keeps everything back that the server has for the session's
@@ -186,11 +192,11 @@ func (s *Server) HoldReplies(id int64) {
 		}
 		s.holds[id] = true
 	}
-	for c := range s.conns {
+	s.each(func(c *conn) {
 		if s.holdAll || c.session != nil && c.session.id == id {
 			c.held = true
 		}
-	}
+	})
 }
 
 // ReleaseReplies sends what HoldReplies or the fault HoldReply holds back for
@@ -204,17 +210,18 @@ func (s *Server) ReleaseReplies(id int64) {
 	} else {
 		delete(s.holds, id)
 	}
-	for c := range s.conns {
+	s.each(func(c *conn) {
 		if id == 0 || c.session != nil && c.session.id == id {
 			c.held = false
 			c.cond.Broadcast()
 		}
-	}
+	})
 }
 
 // LoseWatch swallows the next event on a path: the next change that would tell
 // watchers of that path uses their watches up and tells none of them. Watches
-// on other paths, such as the parent's, hear of the change as ever.
+// on other paths, such as the parent's, hear of the change as ever. With
+// followers it is lost at the first server that has it to tell.
 func (s *Server) LoseWatch(path string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

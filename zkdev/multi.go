@@ -22,17 +22,9 @@ func readMulti(r *reader) ([]func(*txn, *writer) error, error) {
 			return parts, nil
 		}
 		switch op {
-		case opCreate, opCreate2:
-			req := readCreate(r)
-			parts = append(parts, func(t *txn, w *writer) error {
-				path, err := t.create(req)
-				if err != nil {
-					return err
-				}
-				multiHeader(w, opCreate, false, codeOK) // create2 too: no Stat here
-				w.string(path)
-				return nil
-			})
+		case opCreate, opCreate2, opCreateContainer, opCreateTTL:
+			req := readCreate(r, op)
+			parts = append(parts, func(t *txn, w *writer) error { return req.part(t, w) })
 		case opDelete:
 			req := readVersion(r)
 			parts = append(parts, func(t *txn, w *writer) error {
@@ -62,6 +54,33 @@ func readMulti(r *reader) ([]func(*txn, *writer) error, error) {
 	}
 }
 
+// part is a create as part of a multi. What it makes is for the flags alone to
+// say; a time to live must be there if they want one.
+func (r createRequest) part(t *txn, w *writer) error {
+	if r.wantsTTL() && r.op != opCreateTTL {
+		return errMalformed
+	}
+	if !r.wantsTTL() {
+		r.op, r.ttl = opCreate, -1
+		if r.flags == flagContainer {
+			r.op = opCreateContainer
+		}
+	}
+	path, err := t.create(r)
+	if err != nil {
+		return err
+	}
+	if r.op == opCreate { // or create2: no Stat here
+		multiHeader(w, opCreate, false, codeOK)
+		w.string(path)
+		return nil
+	}
+	multiHeader(w, opCreate2, false, codeOK)
+	w.string(path)
+	w.stat(t.s.nodes[path])
+	return nil
+}
+
 // multi does all of its parts or none. A failure is told part by part, while
 // the reply as a whole says OK: the parts before the failed one say OK too,
 // those after it "runtime inconsistency".
@@ -76,6 +95,9 @@ func (k *call) multi() error {
 			err := part(t, k.out)
 			if err == nil {
 				continue
+			}
+			if err == errMalformed {
+				return err // of the request as a whole
 			}
 			t.rollback()
 			k.out.b = k.out.b[:start]

@@ -1,5 +1,7 @@
 package zkdev
 
+import "slices"
+
 // call is one request being answered.
 type call struct {
 	s   *Server
@@ -22,24 +24,34 @@ var operations map[int32]operation
 
 func init() { // not a literal: multi's parts refer back to it
 	operations = map[int32]operation{
-		opCreate:       {"create", (*call).create},
-		opCreate2:      {"create2", (*call).create},
-		opDelete:       {"delete", (*call).delete},
-		opExists:       {"exists", (*call).exists},
-		opGetData:      {"getData", (*call).getData},
-		opSetData:      {"setData", (*call).setData},
-		opGetACL:       {"getACL", (*call).getACL},
-		opSetACL:       {"setACL", (*call).setACL},
-		opGetChildren:  {"getChildren", (*call).getChildren},
-		opGetChildren2: {"getChildren2", (*call).getChildren},
-		opSync:         {"sync", (*call).sync},
-		opPing:         {"ping", func(*call) error { return nil }},
-		opCheck:        {"check", (*call).check},
-		opMulti:        {"multi", (*call).multi},
-		opMultiRead:    {"multiRead", (*call).multiRead},
-		opSetWatches:   {"setWatches", (*call).setWatches},
-		opSetWatches2:  {"setWatches2", (*call).setWatches},
-		opCloseSession: {"closeSession", (*call).closeSession},
+		opCreate:               {"create", (*call).create},
+		opCreate2:              {"create2", (*call).create},
+		opCreateContainer:      {"createContainer", (*call).create},
+		opCreateTTL:            {"createTTL", (*call).create},
+		opDeleteContainer:      {"deleteContainer", (*call).deleteContainer},
+		opDelete:               {"delete", (*call).delete},
+		opExists:               {"exists", (*call).exists},
+		opGetData:              {"getData", (*call).getData},
+		opSetData:              {"setData", (*call).setData},
+		opGetACL:               {"getACL", (*call).getACL},
+		opSetACL:               {"setACL", (*call).setACL},
+		opGetChildren:          {"getChildren", (*call).getChildren},
+		opGetChildren2:         {"getChildren2", (*call).getChildren},
+		opSync:                 {"sync", (*call).sync},
+		opPing:                 {"ping", func(*call) error { return nil }},
+		opCheck:                {"check", (*call).check},
+		opMulti:                {"multi", (*call).multi},
+		opMultiRead:            {"multiRead", (*call).multiRead},
+		opSetWatches:           {"setWatches", (*call).setWatches},
+		opSetWatches2:          {"setWatches2", (*call).setWatches},
+		opAddWatch:             {"addWatch", (*call).addWatch},
+		opCheckWatches:         {"checkWatches", (*call).checkWatches},
+		opRemoveWatches:        {"removeWatches", (*call).removeWatches},
+		opGetEphemerals:        {"getEphemerals", (*call).getEphemerals},
+		opGetAllChildrenNumber: {"getAllChildrenNumber", (*call).getAllChildrenNumber},
+		opWhoAmI:               {"whoAmI", (*call).whoAmI},
+		opReconfig:             {"reconfig", (*call).reconfig},
+		opCloseSession:         {"closeSession", (*call).closeSession},
 	}
 }
 
@@ -52,10 +64,15 @@ func (c *conn) handle(p []byte) {
 		return
 	}
 	s := c.s
-	if s.sessions[c.session.id] != c.session {
-		c.kill() // ended a moment ago
+	if c.session == nil || s.sessions[c.session.id] != c.session {
+		c.kill() // not begun, or ended a moment ago
 		return
 	}
+	if c.session.owner != nil {
+		c.closeAfterFlush() // it has moved to a follower
+		return
+	}
+	c.took(op, xid)
 	req := s.note(c, op, in.b)
 	f := s.faultFor(req)
 	if f == LoseRequest {
@@ -66,11 +83,14 @@ func (c *conn) handle(p []byte) {
 	if f == HoldReply {
 		c.held = true
 	}
+	if s.follower != nil {
+		s.follower.take(c, xid, op, in, f)
+		return
+	}
 	before := len(c.out)
 	c.answer(xid, op, in)
 	if f == LoseReply {
-		c.out = c.out[:before] // its reply, and the events it caused here
-		c.closeAfterFlush()
+		c.unsend(before) // its reply, and the events it caused here
 	}
 }
 
@@ -79,6 +99,12 @@ func (c *conn) handle(p []byte) {
 func (c *conn) answer(xid, op int32, in *reader) {
 	if op == opSetAuth {
 		c.setAuth(xid, in)
+		return
+	}
+	if op == opSASL { // there is none, which a client learns from no token
+		w := reply(xid, 0, codeOK)
+		w.buffer(nil)
+		c.send(w.seal())
 		return
 	}
 	o, known := operations[op]
@@ -108,6 +134,7 @@ func (k *call) transact(f func(*txn) error) error {
 	t := k.s.begin(k.c.session.id, k.c.ids)
 	if err := f(t); err != nil {
 		t.rollback()
+		t.ship()
 		return err
 	}
 	t.commit()
@@ -156,11 +183,15 @@ func opName(op int32) string {
 func requestPaths(op int32, body []byte) []string {
 	r := &reader{b: body}
 	switch op {
-	case opPing, opSetAuth, opCloseSession:
+	case opPing, opSetAuth, opSASL, opCloseSession, opWhoAmI, opReconfig:
 		return nil
 	case opSetWatches, opSetWatches2:
 		r.int64()
-		return append(append(r.strings(), r.strings()...), r.strings()...)
+		paths := slices.Concat(r.strings(), r.strings(), r.strings())
+		if op == opSetWatches2 {
+			paths = slices.Concat(paths, r.strings(), r.strings())
+		}
+		return paths
 	case opMulti, opMultiRead:
 		var paths []string
 		for {
@@ -170,8 +201,8 @@ func requestPaths(op int32, body []byte) []string {
 				return paths
 			}
 			switch part {
-			case opCreate, opCreate2:
-				paths = append(paths, readCreate(r).path)
+			case opCreate, opCreate2, opCreateContainer, opCreateTTL:
+				paths = append(paths, readCreate(r, part).path)
 			case opSetData:
 				paths = append(paths, readSet(r).path)
 			case opDelete, opCheck:

@@ -27,6 +27,17 @@ type Config struct {
 	// MinSessionTimeout and MaxSessionTimeout bound what a client may ask for.
 	// Zero is 2 and 20 ticks.
 	MinSessionTimeout, MaxSessionTimeout time.Duration
+	// ContainerCheck is how often the server looks for containers that have
+	// become empty and nodes whose time to live has passed, counted from New.
+	// Zero is ZooKeeper's minute.
+	ContainerCheck time.Duration
+	// ExtendedTypes lets nodes have a time to live, as the system property
+	// zookeeper.extendedTypesEnabled does. Without it createTTL is answered
+	// "unimplemented".
+	ExtendedTypes bool
+	// SyncLimit is how many ticks a [Follower] that is cut off goes on serving.
+	// Zero is 5, as in ZooKeeper's sample configuration; below zero: for ever.
+	SyncLimit int
 	// Logger hears of sessions that begin and end, at debug level. Nil: nobody.
 	Logger *slog.Logger
 	// Requests, if set, is called with every request of an attached client, in
@@ -44,7 +55,7 @@ type Server struct {
 	start time.Time // ticks are counted from here
 	wg    sync.WaitGroup
 
-	mu          sync.Mutex // guards all below and every conn
+	mu          *sync.Mutex // guards all below and every conn; a cluster has one
 	secret      [16]byte
 	zxid        int64
 	nodes       map[string]*node
@@ -53,11 +64,17 @@ type Server struct {
 	expiry      *time.Timer
 	nextExpiry  time.Duration // since start; 0: the timer is not set
 	watches     watches
+	reaper      reaper
 	conns       map[*conn]struct{}
 	listeners   map[net.Listener]struct{}
 	requests    map[string]int
+	traffic     traffic
+	traceMask   int64
 	closed      bool
-	hooks
+	*hooks      // of the whole cluster
+
+	followers []*Follower // of the leader
+	follower  *Follower   // whose server this is; nil: the leader
 }
 
 // New makes a server with an empty tree. It runs no goroutine until a client
@@ -72,6 +89,12 @@ func New(cfg Config) *Server {
 	}
 	if cfg.MaxSessionTimeout == 0 {
 		cfg.MaxSessionTimeout = max(20*cfg.Tick, cfg.MinSessionTimeout)
+	}
+	if cfg.ContainerCheck <= 0 {
+		cfg.ContainerCheck = time.Minute
+	}
+	if cfg.SyncLimit == 0 {
+		cfg.SyncLimit = 5
 	}
 	log := cfg.Logger
 	if log == nil {
@@ -91,6 +114,9 @@ func New(cfg Config) *Server {
 		conns:       make(map[*conn]struct{}),
 		listeners:   make(map[net.Listener]struct{}),
 		requests:    make(map[string]int),
+		traceMask:   306, // ZooKeeper's
+		mu:          new(sync.Mutex),
+		hooks:       new(hooks),
 	}
 	rand.Read(s.secret[:])
 	return s
@@ -146,7 +172,7 @@ func passing(err error) bool {
 // time is virtual; the server and its clients must then be of one bubble.
 func (s *Server) Dial() (net.Conn, error) {
 	s.mu.Lock()
-	closed, down := s.closed, s.down
+	closed, down := s.closed, s.away()
 	s.mu.Unlock()
 	switch {
 	case closed:
@@ -172,21 +198,36 @@ func (s *Server) DialContext(ctx context.Context, address string) (net.Conn, err
 // of the server has. The data is gone.
 func (s *Server) Close() error {
 	s.mu.Lock()
-	s.closed = true
 	if s.expiry != nil {
 		s.expiry.Stop()
 	}
-	for l := range s.listeners {
-		l.Close()
+	if s.reaper.timer != nil {
+		s.reaper.timer.Stop()
 	}
-	s.killAll()
+	all := s.servers()
+	for _, r := range all {
+		r.closed = true
+		for l := range r.listeners {
+			l.Close()
+		}
+		if r.follower != nil {
+			r.follower.stop()
+		}
+		r.killAll()
+	}
 	s.mu.Unlock()
-	s.wg.Wait()
+	for _, r := range all {
+		r.wg.Wait()
+	}
 	return nil
 }
 
+// killAll closes the server's connections.
 func (s *Server) killAll() {
 	for c := range s.conns {
 		c.kill()
 	}
 }
+
+// away reports that the server takes no clients.
+func (s *Server) away() bool { return s.down || s.follower != nil && s.follower.adrift }

@@ -14,7 +14,8 @@ type session struct {
 	id         int64
 	timeout    time.Duration // as negotiated by the latest connection
 	expires    time.Duration // since Server.start; always a whole number of ticks
-	conn       *conn         // the one attached now, or nil
+	conn       *conn         // the one attached here, or nil
+	owner      *Follower     // where it was attached last; nil: at the leader
 	ephemerals map[string]struct{}
 }
 
@@ -32,6 +33,10 @@ func (s *Server) passwordFits(id int64, password []byte) bool {
 // touch lets the session live for its timeout from now, rounded up to the next
 // whole tick, strictly: ZooKeeper keeps sessions in one bucket a tick.
 func (s *Server) touch(ss *session) {
+	if s.follower != nil {
+		s.follower.touch(ss.id)
+		return
+	}
 	ss.expires = ((time.Since(s.start)+ss.timeout)/s.cfg.Tick + 1) * s.cfg.Tick
 	if s.nextExpiry == 0 || ss.expires < s.nextExpiry {
 		s.schedule(ss.expires)
@@ -88,6 +93,10 @@ func (s *Server) newSession(timeout time.Duration) *session {
 	ss := &session{id: s.nextSession, timeout: timeout, ephemerals: make(map[string]struct{})}
 	s.sessions[ss.id] = ss
 	s.touch(ss)
+	if len(s.followers) > 0 {
+		know := func(t *txn) { t.s.know(ss.id, timeout) }
+		s.ship(entry{zxid: s.zxid, time: s.wall(), steps: []func(*txn){know}})
+	}
 	s.log.Debug("session begun", "session", sessionName(ss.id), "timeout", timeout)
 	return ss
 }
@@ -100,6 +109,9 @@ func (s *Server) end(ss *session) {
 		t.remove(path)
 	}
 	delete(s.sessions, ss.id)
+	if t.recorded() {
+		t.record(func(t *txn) { t.s.dismiss(ss.id) })
+	}
 	t.commit()
 }
 
@@ -124,6 +136,10 @@ func (c *conn) connect(p []byte) {
 		return
 	}
 	timeout = min(max(timeout, s.cfg.MinSessionTimeout), s.cfg.MaxSessionTimeout)
+	if s.follower != nil {
+		s.follower.connect(c, id, password, timeout, readOnly)
+		return
+	}
 	var ss *session
 	if id == 0 {
 		ss = s.newSession(timeout)
@@ -133,12 +149,20 @@ func (c *conn) connect(p []byte) {
 			ss.conn.kill() // even if the password is wrong, as the real server does
 		}
 		if ss != nil && s.passwordFits(id, password) {
-			ss.timeout = timeout
+			ss.timeout, ss.owner = timeout, nil
 			s.touch(ss)
 			s.log.Debug("session attached again", "session", sessionName(id), "timeout", timeout)
 		} else {
 			ss = nil
 		}
+	}
+	c.welcome(ss, timeout, readOnly)
+}
+
+// welcome answers the handshake; a nil session is one there is not.
+func (c *conn) welcome(ss *session, timeout time.Duration, readOnly bool) {
+	if c.dead {
+		return
 	}
 	w := packet()
 	w.int32(0)
@@ -148,10 +172,10 @@ func (c *conn) connect(p []byte) {
 		w.buffer(make([]byte, 16))
 	} else {
 		ss.conn, c.session = c, ss
-		c.held = c.held || s.holds[ss.id]
+		c.held = c.held || c.s.holds[ss.id]
 		w.int32(int32(timeout / time.Millisecond))
 		w.int64(ss.id)
-		w.buffer(s.password(ss.id))
+		w.buffer(c.s.password(ss.id))
 	}
 	if readOnly {
 		w.bool(false)
@@ -165,7 +189,11 @@ func (c *conn) connect(p []byte) {
 // closeSession ends the session at its client's wish, and the connection once
 // the reply is out.
 func (k *call) closeSession() error {
-	k.s.log.Debug("session closed by its client", "session", sessionName(k.c.session.id))
-	k.s.end(k.c.session)
+	ss := k.s.sessions[k.c.session.id]
+	k.s.log.Debug("session closed by its client", "session", sessionName(ss.id))
+	k.s.end(ss)
+	if ss.conn != nil && ss.conn != k.c {
+		ss.conn.kill() // it had moved from here
+	}
 	return nil
 }

@@ -14,7 +14,7 @@ type node struct {
 	ctime, mtime        int64 // milliseconds since 1970
 	version, aversion   int32
 	created             int32 // children ever created: the next sequence number
-	owner               int64 // the session an ephemeral belongs to
+	owner               int64 // the session an ephemeral belongs to; see container.go
 	children            map[string]struct{}
 }
 
@@ -102,6 +102,7 @@ type txn struct {
 	ids     []identity
 	undo    []func()
 	changes []change
+	steps   []func(*txn) // for the followers
 }
 
 // change is what watches are told of, as far as the watcher may read what
@@ -123,17 +124,25 @@ func (t *txn) rollback() {
 	for _, f := range slices.Backward(t.undo) {
 		f()
 	}
-	t.undo, t.changes = nil, nil
+	t.undo, t.changes, t.steps = nil, nil, nil
 }
 
 func (t *txn) commit() {
 	for _, c := range t.changes {
 		t.s.trigger(c)
 	}
+	t.ship()
 }
 
 // insert adds a node under its parent, which exists.
 func (t *txn) insert(path string, n *node) {
+	if t.recorded() {
+		was := *n
+		t.record(func(t *txn) {
+			n := was
+			t.insert(path, &n)
+		})
+	}
 	parentPath, name := parentOf(path)
 	p := t.s.nodes[parentPath]
 	created, pzxid := p.created, p.pzxid
@@ -158,6 +167,9 @@ func (t *txn) insert(path string, n *node) {
 
 // remove takes out a node that exists.
 func (t *txn) remove(path string) {
+	if t.recorded() {
+		t.record(func(t *txn) { t.remove(path) })
+	}
 	parentPath, name := parentOf(path)
 	n, p := t.s.nodes[path], t.s.nodes[parentPath]
 	pzxid := p.pzxid
@@ -174,8 +186,12 @@ func (t *txn) remove(path string) {
 	t.changes = append(t.changes, change{path, eventDeleted, n.acl, p.acl})
 }
 
-// own keeps the list of a session's ephemerals.
+// own keeps the list of a session's ephemerals, and of what the reaper minds.
 func (t *txn) own(owner int64, path string, yes bool) {
+	if mortal(owner) {
+		t.s.mind(path, yes)
+		return
+	}
 	s := t.s.sessions[owner]
 	if s == nil {
 		return
@@ -189,6 +205,9 @@ func (t *txn) own(owner int64, path string, yes bool) {
 
 // setData changes the content of a node that exists.
 func (t *txn) setData(path string, n *node, data []byte) {
+	if t.recorded() {
+		t.record(func(t *txn) { t.setData(path, t.s.nodes[path], data) })
+	}
 	old := *n
 	n.data = data
 	n.version++
@@ -200,7 +219,10 @@ func (t *txn) setData(path string, n *node, data []byte) {
 }
 
 // setACL changes who may do what to a node that exists. No watch sees it.
-func (t *txn) setACL(n *node, acls []acl) {
+func (t *txn) setACL(path string, n *node, acls []acl) {
+	if t.recorded() {
+		t.record(func(t *txn) { t.setACL(path, t.s.nodes[path], acls) })
+	}
 	old, version := n.acl, n.aversion
 	n.acl = acls
 	n.aversion++

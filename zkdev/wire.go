@@ -3,6 +3,9 @@ package zkdev
 import (
 	"encoding/binary"
 	"errors"
+	"strings"
+	"unicode/utf16"
+	"unicode/utf8"
 )
 
 // maxPacket is ZooKeeper's default jute.maxbuffer: the largest packet a server
@@ -64,26 +67,35 @@ func (r *reader) buffer() []byte {
 	return r.take(int(n))
 }
 
-// string refuses null: no request has a string that may be left out.
+// string refuses null: no request has a string that may be left out. What is
+// no UTF-8 is read as ZooKeeper reads it, with a mark in its place.
 func (r *reader) string() string {
-	return string(r.take(int(r.int32())))
+	s := string(r.take(int(r.int32())))
+	if !utf8.ValidString(s) {
+		s = string([]rune(s))
+	}
+	return s
 }
 
 // count reads a vector's length. Each element takes at least size bytes, so
-// that a short packet cannot claim a long vector.
+// that a short packet cannot claim a long vector. Below zero is as good as none.
 func (r *reader) count(size int) int {
 	n := r.int32()
-	if n == -1 {
+	if n < 0 {
 		return 0
 	}
-	if n < 0 || int(n) > len(r.b)/size {
+	if int(n) > len(r.b)/size {
 		r.err = errMalformed
 		return 0
 	}
 	return int(n)
 }
 
+// strings refuses null.
 func (r *reader) strings() []string {
+	if len(r.b) >= 4 && int32(binary.BigEndian.Uint32(r.b)) == -1 {
+		r.err = errMalformed
+	}
 	n := r.count(4)
 	if n == 0 {
 		return nil
@@ -102,7 +114,7 @@ func (r *reader) acls() []acl {
 	}
 	v := make([]acl, 0, n)
 	for range n {
-		v = append(v, acl{perms: r.int32(), id: identity{scheme: r.string(), id: r.string()}})
+		v = append(v, acl{perms: r.int32(), id: identity{scheme: string(r.buffer()), id: r.string()}})
 	}
 	return v
 }
@@ -130,7 +142,20 @@ func (w *writer) buffer(v []byte) {
 	w.b = append(w.b, v...)
 }
 
+// string writes characters beyond 16 bits as two of three bytes each, as
+// ZooKeeper does, which thinks in Java's halves of them.
 func (w *writer) string(v string) {
+	if strings.ContainsFunc(v, func(c rune) bool { return c > 0xffff }) {
+		var b []byte
+		for _, u := range utf16.Encode([]rune(v)) {
+			if utf16.IsSurrogate(rune(u)) {
+				b = append(b, 0xe0|byte(u>>12), 0x80|byte(u>>6)&0x3f, 0x80|byte(u)&0x3f)
+			} else {
+				b = utf8.AppendRune(b, rune(u))
+			}
+		}
+		v = string(b)
+	}
 	w.int32(int32(len(v)))
 	w.b = append(w.b, v...)
 }
@@ -159,7 +184,7 @@ func (w *writer) stat(n *node) {
 	w.int32(n.version)
 	w.int32(n.childVersion())
 	w.int32(n.aversion)
-	w.int64(n.owner)
+	w.int64(sessionOwner(n.owner))
 	w.int32(int32(len(n.data)))
 	w.int32(int32(len(n.children)))
 	w.int64(n.pzxid)
