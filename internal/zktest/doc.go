@@ -8,6 +8,15 @@
 // suite twice, on package zkdev over TCP and on the shared server, as subtests
 // "zkdev" and "zookeeper".
 //
+// [StartEnsemble], or [NewEnsemble] where there is no test, starts several that
+// form a quorum, on loopback or on the hosts of package netns, to be killed,
+// paused, wiped and cut off from each other one by one.
+//
+// Its own tests hold zkdev to the real server, over connections with no client
+// library in between: scripts in testdata whose outcome was recorded there, and
+// random ones, played on both and shrunk where they differ
+// (TestRandomScriptsAgree; its comment says how to run millions).
+//
 // The real server needs the environment variable CONCLAVE_REAL=1. Without it
 // tests that ask for one are skipped and say so; with it a server that is not
 // installed or does not start is a failure.

@@ -6,10 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -49,7 +47,7 @@ func Dev(t testing.TB, opts ...Option) Target {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := zkdev.New(zkdev.Config{Tick: o.tick})
+	s := zkdev.New(zkdev.Config{Tick: o.tick, ExtendedTypes: true, ContainerCheck: o.containers})
 	go s.Serve(l)
 	t.Cleanup(func() { s.Close() })
 	return Target{Addr: l.Addr().String(), Root: freshRoot(), Tick: o.tick, Dev: s}
@@ -87,32 +85,20 @@ func Shared(t testing.TB, opts ...Option) Target {
 	return Target{Addr: s.addr, Root: freshRoot(), Tick: s.tick}
 }
 
-const folderPrefix = "conclave-zookeeper-"
-
 // startShared starts a server that ends with this process. Main removes its
 // files; where Main is not used, the next test process does.
 func startShared(o options) (*Server, error) {
 	if shared.servers == nil {
 		shared.servers = make(map[string]*Server)
-		sweep()
+		sweep(os.TempDir())
 		shared.dir = filepath.Join(os.TempDir(), folderPrefix+strconv.Itoa(os.Getpid()))
+		os.RemoveAll(shared.dir) // of an earlier process with our id
 	}
 	dir := filepath.Join(shared.dir, strconv.Itoa(len(shared.servers)))
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
 	return start(dir, o)
-}
-
-// sweep removes what test processes left that have ended.
-func sweep() {
-	dirs, _ := filepath.Glob(filepath.Join(os.TempDir(), folderPrefix+"*"))
-	for _, dir := range dirs {
-		pid, err := strconv.Atoi(strings.TrimPrefix(filepath.Base(dir), folderPrefix))
-		if err == nil && (pid == os.Getpid() || syscall.Kill(pid, 0) == syscall.ESRCH) {
-			os.RemoveAll(dir)
-		}
-	}
 }
 
 // Main runs a package's tests and then ends the shared servers and removes

@@ -1,6 +1,7 @@
 package zktest
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -14,6 +15,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"conclave/internal/netns"
 )
 
 // Where Debian's package keeps the server. Its manifest names the other jars.
@@ -32,10 +35,14 @@ type Option func(*options)
 type options struct {
 	tick   time.Duration
 	config []string
+	hosts  []*netns.Host
+	// containers is how often the server looks for containers that are due.
+	containers time.Duration
+	shm        bool
 }
 
 func makeOptions(opts []Option) options {
-	o := options{tick: 2 * time.Second}
+	o := options{tick: 2 * time.Second, containers: time.Minute}
 	for _, f := range opts {
 		f(&o)
 	}
@@ -46,10 +53,22 @@ func makeOptions(opts []Option) options {
 // 2 s. A session's timeout is at least two ticks and at most twenty.
 func Tick(d time.Duration) Option { return func(o *options) { o.tick = d } }
 
+// ContainerCheck sets how often the server looks for containers and nodes with a
+// time to live that are due, in whole milliseconds; the default is a minute.
+func ContainerCheck(d time.Duration) Option { return func(o *options) { o.containers = d } }
+
+// InMemory keeps the real server's data in /dev/shm, if there is room, for tests
+// that write much. A shared server takes no notice of it.
+func InMemory() Option { return func(o *options) { o.shm = true } }
+
 // Line adds a line to the server's configuration file.
 func Line(line string) Option {
 	return func(o *options) { o.config = append(o.config, line) }
 }
+
+// On puts the servers of an [Ensemble] on these hosts, one on each. Option On
+// has no effect on others.
+func On(hosts ...*netns.Host) Option { return func(o *options) { o.hosts = hosts } }
 
 // Server is a running (or killed, or paused) ZooKeeper. Its methods are for
 // the goroutine of one test.
@@ -66,12 +85,28 @@ type Server struct {
 func Start(t testing.TB, opts ...Option) *Server {
 	t.Helper()
 	demand(t)
-	s, err := start(t.TempDir(), makeOptions(opts))
+	o := makeOptions(opts)
+	dir := t.TempDir()
+	if o.shm {
+		if fast, err := memoryFolder(); err == nil {
+			dir = fast
+			t.Cleanup(func() { os.RemoveAll(dir) })
+		}
+	}
+	s, err := start(dir, o)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.stop)
 	return s
+}
+
+// Demand skips a test that wants a real server where CONCLAVE_REAL=1 does not
+// ask for one, and fails it where none is installed. Start and StartEnsemble do
+// it by themselves.
+func Demand(t testing.TB) {
+	t.Helper()
+	demand(t)
 }
 
 // demand skips or fails a test that cannot have a real server.
@@ -80,11 +115,18 @@ func demand(t testing.TB) {
 	if os.Getenv("CONCLAVE_REAL") != "1" {
 		t.Skip("not run against ZooKeeper itself: CONCLAVE_REAL=1 is not set")
 	}
+	if err := installed(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func installed() error {
 	for _, f := range []string{javaPath, jarPath} {
 		if _, err := os.Stat(f); err != nil {
-			t.Fatalf("CONCLAVE_REAL=1 asks for Debian's package zookeeper: %v", err)
+			return fmt.Errorf("zktest: Debian's package zookeeper is not installed: %w", err)
 		}
 	}
+	return nil
 }
 
 // start makes a server with its files under dir.
@@ -130,17 +172,8 @@ func (s *Server) run() error {
 	if err := os.MkdirAll(s.data(), 0o700); err != nil {
 		return err
 	}
-	log, err := os.OpenFile(filepath.Join(s.dir, "log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
-	if err != nil {
-		return err
-	}
-	defer log.Close()
-	s.p, err = launch(log, javaPath,
-		// A server of a test is small and short-lived.
-		"-Xms24m", "-Xmx192m", "-Xshare:auto", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData",
-		"-Dzookeeper.forceSync=no", "-Dzookeeper.preAllocSize=64", "-Dzookeeper.extendedTypesEnabled=true",
-		"-cp", jarPath, mainType, file)
-	if err != nil {
+	var err error
+	if s.p, err = launchServer(s.opts, filepath.Join(s.dir, "log"), file, nil); err != nil {
 		return err
 	}
 	if err := s.await(); err != nil {
@@ -149,6 +182,21 @@ func (s *Server) run() error {
 		return fmt.Errorf("zktest: ZooKeeper did not start: %w\n%s", err, text)
 	}
 	return nil
+}
+
+// launchServer starts the process of a server.
+func launchServer(o options, log, config string, enter func() error) (*process, error) {
+	out, err := os.OpenFile(log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	defer out.Close()
+	return launch(out, enter, javaPath,
+		// A server of a test is small and short-lived.
+		"-Xms24m", "-Xmx192m", "-Xshare:auto", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData",
+		"-Dzookeeper.forceSync=no", "-Dzookeeper.preAllocSize=64", "-Dzookeeper.extendedTypesEnabled=true",
+		fmt.Sprintf("-Dznode.container.checkIntervalMs=%d", o.containers.Milliseconds()),
+		"-cp", jarPath, mainType, config)
 }
 
 func (s *Server) data() string { return filepath.Join(s.dir, "data") }
@@ -182,7 +230,13 @@ func (s *Server) Pid() int { return s.p.cmd.Process.Pid }
 func (s *Server) Word(word string) (string, error) { return s.ask(word, 5*time.Second) }
 
 func (s *Server) ask(word string, limit time.Duration) (string, error) {
-	c, err := net.DialTimeout("tcp", s.addr, limit)
+	return askWord(dialLoopback, s.addr, word, limit)
+}
+
+func askWord(dial dialer, address, word string, limit time.Duration) (string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	c, err := dial(ctx, address)
 	if err != nil {
 		return "", err
 	}
@@ -243,7 +297,9 @@ type process struct {
 	once  sync.Once
 }
 
-func launch(log *os.File, name string, args ...string) (*process, error) {
+// launch starts a program. enter, if not nil, moves the thread that starts it to
+// where it is to run.
+func launch(log *os.File, enter func() error, name string, args ...string) (*process, error) {
 	p := &process{cmd: exec.Command(name, args...), ended: make(chan struct{})}
 	p.cmd.Stdout, p.cmd.Stderr = log, log
 	p.cmd.SysProcAttr = dieWithUs()
@@ -252,8 +308,15 @@ func launch(log *os.File, name string, args ...string) (*process, error) {
 		// The kernel sends the death signal when the thread that started the
 		// child ends, so this thread stays with it.
 		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-		err := p.cmd.Start()
+		var err error
+		if enter == nil {
+			defer runtime.UnlockOSThread()
+		} else { // a thread that has gone elsewhere ends with this goroutine
+			err = enter()
+		}
+		if err == nil {
+			err = p.cmd.Start()
+		}
 		started <- err
 		if err == nil {
 			p.cmd.Wait()

@@ -128,7 +128,7 @@ func TestSilentSessionEndsWithinATickOfItsTimeout(t *testing.T) {
 			if said := w.connect(z.Addr, int32(timeout.Milliseconds()), false); !strings.HasPrefix(said, "new session") {
 				t.Fatal(said)
 			}
-			w.ask(-2, nil, nothing)
+			w.ask(ping)
 			start := time.Now()
 			w.packet() // ends with the session
 			// The ping reached the server a moment before start.
@@ -152,7 +152,7 @@ func TestNewSessionAfterExpiryIsAnother(t *testing.T) {
 		if said := other.connect(z.Addr, 4000, false); !strings.HasPrefix(said, "same session") {
 			t.Fatal(said)
 		}
-		other.ask(-11, nil, nothing) // who knows id and password may close it
+		other.ask(request{opClose, nil, nothing}) // who knows id and password may close it
 		if said := w.connect(z.Addr, 4000, false); !strings.HasPrefix(said, "no session, version 0, timeout 0") {
 			t.Error(said)
 		}

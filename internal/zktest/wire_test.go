@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 )
 
 // wire is a ZooKeeper client with nothing in between: one request at a time,
@@ -24,7 +26,52 @@ type wire struct {
 	last     int64 // the highest zxid seen in a reply
 	closed   bool
 	zxids    *ranks
+	root     string // what a script calls / is this node
+	out      []byte // requests not written yet
 }
+
+// request is one request of a script, and how its reply is shown.
+type request struct {
+	op   int32
+	body []byte
+	show func(*dec) string
+}
+
+// path is the node that a script's path stands for. Where / is not the
+// server's own root, =path says that the path is to be taken as it stands.
+func (w *wire) path(p string) string {
+	if as, ok := strings.CutPrefix(p, "="); ok {
+		return as
+	}
+	if w.root == "" || p == "" || p[0] != '/' {
+		return p
+	}
+	if p == "/" {
+		return w.root
+	}
+	return w.root + p
+}
+
+// shown is path the other way round.
+func (w *wire) shown(p string) string {
+	if w.root != "" {
+		rest, below := strings.CutPrefix(p, w.root)
+		switch {
+		case below && rest == "":
+			p = "/"
+		case below && rest[0] == '/':
+			p = rest
+		case strings.HasPrefix(p, "/"):
+			p = "=" + p
+		}
+	}
+	if strings.ContainsFunc(p, unicode.IsControl) || !utf8.ValidString(p) {
+		p = strconv.Quote(p)
+	}
+	return p
+}
+
+func (w *wire) shownPath(d *dec) string { return w.shown(d.str()) }
 
 // ranks stands for zxids: they differ between servers, their order does not.
 type ranks struct{ seen []int64 }
@@ -104,7 +151,10 @@ func (w *wire) connect(addr string, timeout int32, readOnly bool) string {
 	if err != nil {
 		return "dial: " + err.Error()
 	}
-	w.nc, w.r, w.closed = nc, bufio.NewReader(nc), false
+	if w.nc != nil {
+		defer w.nc.Close() // the older one, if it is open, is for the server to end
+	}
+	w.nc, w.r, w.closed = nc, bufio.NewReaderSize(nc, 32<<10), false
 	var e enc
 	e.i32(0)
 	e.i64(w.last)
@@ -140,9 +190,24 @@ func (w *wire) connect(addr string, timeout int32, readOnly bool) string {
 	return text
 }
 
+// drop ends the connection and waits until the server has noticed: others can
+// ask for watches on it. What had come and was not read is lost.
+func (w *wire) drop() {
+	if w.closed {
+		return
+	}
+	w.closed = true
+	if tcp, ok := w.nc.(*net.TCPConn); ok && tcp.CloseWrite() == nil {
+		w.nc.SetReadDeadline(time.Now().Add(10 * time.Second))
+		io.Copy(io.Discard, w.r)
+	}
+	w.nc.Close()
+}
+
+// write sends a packet.
 func (w *wire) write(p []byte) {
-	w.nc.SetWriteDeadline(time.Now().Add(10 * time.Second))
-	w.nc.Write(append(binary.BigEndian.AppendUint32(nil, uint32(len(p))), p...))
+	w.out = append(binary.BigEndian.AppendUint32(w.out[:0], uint32(len(p))), p...)
+	w.flush()
 }
 
 // errSilent is a server that says nothing: never expected.
@@ -164,22 +229,43 @@ func (w *wire) packet() ([]byte, error) {
 }
 
 // ask sends a request and returns a line for each packet up to its reply.
-func (w *wire) ask(op int32, body []byte, show func(*dec) string) []string {
+func (w *wire) ask(r request) []string {
+	xid := w.send(r)
+	w.flush()
+	return w.receive(xid, r)
+}
+
+// send puts a request behind those that wait for flush, and returns its number.
+func (w *wire) send(r request) int32 {
 	w.xid++
 	xid := w.xid
-	switch op {
-	case -2: // a ping
-		xid, op = -2, 11
+	if r.op == opPing {
+		xid = -2
 	}
-	e := enc{}
+	e := enc{w.out}
+	e.i32(int32(8 + len(r.body)))
 	e.i32(xid)
-	e.i32(op)
-	w.write(append(e.b, body...))
-	var lines []string
+	e.i32(r.op)
+	w.out = append(e.b, r.body...)
+	return xid
+}
+
+func (w *wire) flush() {
+	w.nc.SetWriteDeadline(time.Now().Add(10 * time.Second))
+	w.nc.Write(w.out)
+	w.out = w.out[:0]
+}
+
+// receive returns a line for each packet up to the reply to a request.
+func (w *wire) receive(xid int32, r request) (lines []string) {
+	if w.closed {
+		return []string{"closed"}
+	}
 	for {
 		p, err := w.packet()
 		if err != nil {
 			w.closed = true
+			w.nc.Close()
 			if err == errSilent {
 				return append(lines, err.Error())
 			}
@@ -192,6 +278,8 @@ func (w *wire) ask(op int32, body []byte, show func(*dec) string) []string {
 			continue
 		}
 		if got != xid {
+			w.closed = true
+			w.nc.Close()
 			return append(lines, fmt.Sprintf("reply to %d, not to %d", got, xid))
 		}
 		if zxid > w.last {
@@ -199,7 +287,7 @@ func (w *wire) ask(op int32, body []byte, show func(*dec) string) []string {
 		}
 		line := fmt.Sprintf("error %d", code)
 		if code == 0 {
-			line = "ok " + show(d)
+			line = "ok " + r.show(d)
 		}
 		at := "none"
 		if zxid != -1 {
@@ -215,7 +303,7 @@ func (w *wire) ask(op int32, body []byte, show func(*dec) string) []string {
 
 func (w *wire) event(zxid int64, d *dec) string {
 	names := map[int32]string{1: "created", 2: "deleted", 3: "changed", 4: "children changed"}
-	kind, state, path := d.i32(), d.i32(), d.str()
+	kind, state, path := d.i32(), d.i32(), w.shownPath(d)
 	line := "event: " + names[kind] + " " + path
 	if state != 3 || zxid != -1 || len(d.b) > 0 {
 		line += fmt.Sprintf(" (state %d, zxid %d, %x more)", state, zxid, d.b)
