@@ -18,6 +18,12 @@ const (
 	Monitor    Kind = 8  // From wants to know when To ends; Ref names the monitor
 	Demonitor  Kind = 9  // and takes it back
 	Down       Kind = 10 // the process monitored under Ref has ended
+	Moving     Kind = 11 // a name is about to be handed over: send its holder no more for now
+	Returned   Kind = 12 // a body that the holder was sent and has not read
+	Moved      Kind = 13 // all that the holder has not read has come back
+	StepBack   Kind = 14 // a candidate shall go to the back of its line
+	TakeOver   Kind = 15 // a candidate shall expect the state of the holder ahead of it
+	State      Kind = 16 // that state
 )
 
 // Kinds in the control lane.
@@ -31,15 +37,18 @@ const (
 	Pause     Kind = 38 // send no more to the process To for now
 	Resume    Kind = 39 // go on
 	Bye       Kind = 40 // this side is leaving and sends no more
+	Answer    Kind = 41 // to a Moved, StepBack, TakeOver or State
 )
 
 var kindNames = [...]string{
 	Message: "Message", Call: "Call", Reply: "Reply", ReplyError: "ReplyError",
 	Link: "Link", Unlink: "Unlink", Exit: "Exit",
 	Monitor: "Monitor", Demonitor: "Demonitor", Down: "Down",
+	Moving: "Moving", Returned: "Returned", Moved: "Moved",
+	StepBack: "StepBack", TakeOver: "TakeOver", State: "State",
 	Verdict: "Verdict", Go: "Go", Ping: "Ping", Pong: "Pong",
 	Announce: "Announce", TermStale: "TermStale",
-	Pause: "Pause", Resume: "Resume", Bye: "Bye",
+	Pause: "Pause", Resume: "Resume", Bye: "Bye", Answer: "Answer",
 }
 
 // known reports whether k is a kind of this protocol version.

@@ -59,6 +59,10 @@ func sampleFrames() []Frame {
 		{Kind: Message, Scope: strings.Repeat("s", MaxScope), Type: strings.Repeat("t", MaxType), Ext: bytes.Repeat([]byte{1}, MaxExt)},
 		{Kind: Message, From: 1, To: 2, Type: "main.Job", Body: bytes.Repeat([]byte("0123456789abcdef"), 5000)},
 		{Kind: Message, From: 1, To: 2, Type: "main.Job", Body: bytes.Repeat([]byte("0123456789abcdef"), 100_000)},
+		{Kind: Moving, Scope: "boss", TermNumber: 6},
+		{Kind: Returned, Scope: "boss", TermNumber: 6, Type: "main.Job", Body: []byte("unread")},
+		{Kind: State, Scope: "boss", TermNumber: 6, Ref: 1, ToName: "a.1-0000000003", Type: "main.State", Body: []byte("state")},
+		{Kind: Answer, Ref: 1, Flags: 1, Body: []byte("no")},
 		{Kind: Bye},
 	}
 }
@@ -444,7 +448,7 @@ func TestExtensions(t *testing.T) {
 
 func TestNames(t *testing.T) {
 	for want, got := range map[string]fmt.Stringer{
-		"Message": Message, "Bye": Bye, "Kind(11)": Kind(11), "Kind(0)": Kind(0), "Kind(255)": Kind(255),
+		"Message": Message, "Bye": Bye, "State": State, "Answer": Answer, "Kind(17)": Kind(17), "Kind(0)": Kind(0), "Kind(255)": Kind(255),
 		"control": Control, "messages": Messages, "lane 9": Lane(9),
 	} {
 		if got.String() != want {

@@ -27,7 +27,7 @@ type memLink struct {
 	names   [2]string // their addresses
 
 	mu    sync.Mutex
-	cut   bool
+	cut   [2]bool // by the side that writes
 	delay time.Duration
 	pipes [2][memLanes]pipe // by the side that writes
 	sides [2]memSide
@@ -44,8 +44,7 @@ type memSide struct {
 
 // newMemLink makes a link between two hosts. n.mu is held.
 func newMemLink(n *Network, hosts, names [2]string) *memLink {
-	p := pairOf(hosts[0], hosts[1])
-	l := &memLink{network: n, hosts: hosts, names: names, cut: n.cuts[p], delay: n.delays[p]}
+	l := &memLink{network: n, hosts: hosts, names: names, cut: n.cutOf(hosts), delay: n.delays[pairOf(hosts[0], hosts[1])]}
 	for side := range l.pipes {
 		for lane := range l.pipes[side] {
 			p := &l.pipes[side][lane]
@@ -59,7 +58,7 @@ func newMemLink(n *Network, hosts, names [2]string) *memLink {
 // held.
 func (l *memLink) arrival(side int) time.Time {
 	s := &l.sides[side]
-	slow := l.delay > 0 || l.cut
+	slow := l.delay > 0 || l.cut[side]
 	if !slow && s.lastAt.IsZero() {
 		return time.Time{}
 	}
@@ -78,9 +77,6 @@ func (l *memLink) arrival(side int) time.Time {
 // settle lets arrive what has arrived by now, and sets the timer for what
 // follows. l.mu is held.
 func (l *memLink) settle() {
-	if l.cut {
-		return
-	}
 	now := time.Now()
 	var next time.Time
 	soonest := func(at time.Time) {
@@ -89,6 +85,9 @@ func (l *memLink) settle() {
 		}
 	}
 	for side := range l.pipes {
+		if l.cut[side] {
+			continue
+		}
 		for lane := range l.pipes[side] {
 			p := &l.pipes[side][lane]
 			p.land(now)
@@ -131,17 +130,17 @@ func (l *memLink) tick() {
 	}
 }
 
-// setCut cuts or heals the link.
-func (l *memLink) setCut(cut bool) {
+// setCut says what is cut of what the sides write, and returns whether that is
+// another state than before; then a tick must follow.
+func (l *memLink) setCut(cut [2]bool) bool {
 	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.cut == cut {
+		return false
+	}
 	l.settle() // what has arrived has arrived
 	l.cut = cut
-	if cut && l.timer != nil {
-		l.timer.Stop()
-		l.timer = nil
-	}
-	l.mu.Unlock()
-	l.tick()
+	return true
 }
 
 // setDelay sets the time that things take from now on.

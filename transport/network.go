@@ -21,9 +21,13 @@ type Network struct {
 	hosts     map[string]*host
 	listeners map[string]*memListener // by address
 	links     map[*memLink]struct{}   // those that are not over
-	cuts      map[pair]bool
+	cuts      map[way]bool
+	frozen    map[string]bool // hosts
 	delays    map[pair]time.Duration
 }
+
+// way is a direction between two hosts.
+type way struct{ from, to string }
 
 // pair names two hosts, the lesser first.
 type pair [2]string
@@ -43,7 +47,8 @@ func NewNetwork() *Network {
 		hosts:     make(map[string]*host),
 		listeners: make(map[string]*memListener),
 		links:     make(map[*memLink]struct{}),
-		cuts:      make(map[pair]bool),
+		cuts:      make(map[way]bool),
+		frozen:    make(map[string]bool),
 		delays:    make(map[pair]time.Duration),
 	}
 }
@@ -65,22 +70,63 @@ func (n *Network) Host(name string) Transport {
 // Partition cuts hosts a and b off from each other. Bytes that had not arrived
 // stay under way, connections stay open, and the end of a connection is not
 // noticed at the other side; dialling waits until its context ends.
-func (n *Network) Partition(a, b string) { n.setCut(pairOf(a, b), true) }
+func (n *Network) Partition(a, b string) {
+	n.change(func() { n.cuts[way{a, b}], n.cuts[way{b, a}] = true, true })
+}
 
-// Heal undoes Partition: what was under way arrives, and so does the news of
-// connections that have ended meanwhile.
-func (n *Network) Heal(a, b string) { n.setCut(pairOf(a, b), false) }
+// CutOneWay is Partition for one direction: what from sends to to stays under
+// way, what to sends arrives. Dialling, which needs both, waits.
+func (n *Network) CutOneWay(from, to string) {
+	n.change(func() { n.cuts[way{from, to}] = true })
+}
 
-func (n *Network) setCut(p pair, cut bool) {
+// Heal undoes Partition and CutOneWay, in both directions: what was under way
+// arrives, and so does the news of connections that have ended meanwhile.
+func (n *Network) Heal(a, b string) {
+	n.change(func() {
+		delete(n.cuts, way{a, b})
+		delete(n.cuts, way{b, a})
+	})
+}
+
+// Freeze lets nothing arrive at a host and nothing leave it, whomever with, now
+// and later: as when its operating-system process is stopped (SIGSTOP) or its
+// machine suspended. It has nothing to do with cuts, which Thaw leaves alone.
+func (n *Network) Freeze(name string) {
+	n.change(func() { n.frozen[name] = true })
+}
+
+// Thaw undoes Freeze.
+func (n *Network) Thaw(name string) {
+	n.change(func() { delete(n.frozen, name) })
+}
+
+// change changes who can reach whom, and lets all that is concerned know.
+func (n *Network) change(what func()) {
 	n.mu.Lock()
-	n.cuts[p] = cut
-	links := n.linksOf(p)
+	what()
+	var touched []*memLink
+	for l := range n.links {
+		if l.setCut(n.cutOf(l.hosts)) {
+			touched = append(touched, l)
+		}
+	}
 	close(n.changed)
 	n.changed = make(chan struct{})
 	n.mu.Unlock()
-	for _, l := range links {
-		l.setCut(cut)
+	for _, l := range touched {
+		l.tick()
 	}
+}
+
+// cut says whether nothing gets from one host to another. n.mu is held.
+func (n *Network) cut(from, to string) bool {
+	return n.cuts[way{from, to}] || n.frozen[from] || n.frozen[to]
+}
+
+// cutOf is cut for what the sides of a link write. n.mu is held.
+func (n *Network) cutOf(hosts [2]string) [2]bool {
+	return [2]bool{n.cut(hosts[0], hosts[1]), n.cut(hosts[1], hosts[0])}
 }
 
 // Delay makes everything between hosts a and b take d each way, from now on.
@@ -197,7 +243,7 @@ func (h *host) newAddress() string {
 }
 
 // Dial connects to a listener in the network. It takes a round trip, and as
-// long as the hosts are cut off from each other it waits.
+// long as the hosts are cut off from each other, be it one way, it waits.
 func (h *host) Dial(ctx context.Context, address string, o Options) (Conn, error) {
 	o, err := o.filled()
 	if err != nil {
@@ -244,7 +290,7 @@ func (h *host) connect(ctx context.Context, address string) (*memLink, error) {
 			}
 		}
 		n.mu.Lock()
-		if n.cuts[p] {
+		if n.cut(h.name, to) || n.cut(to, h.name) {
 			changed := n.changed
 			n.mu.Unlock()
 			select {

@@ -301,15 +301,22 @@ func TestRandomTroubleNeitherLosesNorReorders(t *testing.T) {
 			case <-over:
 				t.Logf("%d steps", step)
 				n.Heal("a", "b")
+				n.Thaw("a")
 				d.Close()
 				return
 			case <-time.After(time.Duration(rnd.IntN(20)) * time.Millisecond):
 			}
-			switch rnd.IntN(4) {
+			switch rnd.IntN(8) {
 			case 0:
 				n.Partition("a", "b")
-			case 1:
+			case 1, 2:
 				n.Heal("a", "b")
+			case 3:
+				n.CutOneWay("a", "b")
+			case 4:
+				n.Freeze("a")
+			case 5:
+				n.Thaw("a")
 			default:
 				n.Delay("a", "b", time.Duration(rnd.IntN(10))*time.Millisecond)
 			}
