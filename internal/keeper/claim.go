@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -16,6 +17,9 @@ type Lease struct {
 	path  string
 	clock Clock
 	made  int64 // czxid of the znode
+
+	mu       sync.Mutex // held while until is raised
+	onExtend func(until time.Duration)
 
 	until   atomic.Int64 // Clock; ended: over for ever
 	cause   atomic.Pointer[error]
@@ -73,8 +77,24 @@ func (l *Lease) Release() {
 	l.tell(released{l.path})
 }
 
+// OnExtend has f (nil: nothing) called with every new end of the lease before that
+// holds: f may let in that the lease lasts longer than it does, never shorter. It
+// returns the end that holds until f is called. f must not block: the heartbeats
+// wait for it.
+func (l *Lease) OnExtend(f func(until time.Duration)) time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.onExtend = f
+	return l.Until()
+}
+
 // extend is false if the lease is over already.
 func (l *Lease) extend(until time.Duration) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.onExtend != nil && l.until.Load() != ended {
+		l.onExtend(until)
+	}
 	for {
 		old := l.until.Load()
 		if old == ended {

@@ -412,3 +412,30 @@ func BenchmarkLeaseCheck(b *testing.B) {
 		}
 	}
 }
+
+func TestExtensionIsToldBeforeItHolds(t *testing.T) {
+	inBubble(t, func(w *world) {
+		u := w.open(1)
+		l := u.claimed("/x")
+		var told []time.Duration
+		first := l.OnExtend(func(until time.Duration) {
+			if l.Until() >= until {
+				t.Errorf("until %v is told, and %v holds already", until, l.Until())
+			}
+			told = append(told, until)
+		})
+		if first != l.Until() {
+			t.Errorf("until %v, want %v", first, l.Until())
+		}
+		time.Sleep(2 * testT)
+		if n := len(told); n < 12 || told[n-1] != l.Until() {
+			t.Errorf("told %d extensions, the last until %v; it lasts until %v", n, told[max(0, n-1)], l.Until())
+		}
+		last := l.OnExtend(nil)
+		time.Sleep(testT)
+		if told[len(told)-1] != last {
+			t.Errorf("told after it was not asked for any more")
+		}
+		u.close()
+	})
+}

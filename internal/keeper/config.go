@@ -23,6 +23,10 @@ const minSessionTimeout = 100 * time.Millisecond
 // from many goroutines.
 type Clock func() time.Duration
 
+// SystemClock is the clock that measures leases where a Config has none. On Linux
+// all processes of one boot share it.
+func SystemClock() Clock { return systemClock() }
+
 // Config says which ZooKeeper to use and as whom.
 type Config struct {
 	// Servers are "host:port" (":2181" if no port is named). At least one.
@@ -49,6 +53,10 @@ type Config struct {
 	Incarnation uint64
 	// NodeData is what our own znode holds.
 	NodeData []byte
+	// Guard is called with each new session before that is handed out, so before
+	// anything but our own znode hangs on it; nil for nobody. The session waits
+	// until it returns, which it must when ctx ends.
+	Guard func(ctx context.Context, h Handover)
 	// Notify is called with every Event, in order, from one goroutine; nil
 	// for nobody. It may block: events wait, nothing else does.
 	Notify func(Event)
@@ -92,10 +100,7 @@ func (c Config) prepared() (Config, Paths, error) {
 		c.ACL = OpenACL()
 	}
 	if c.Dial == nil {
-		var d net.Dialer
-		c.Dial = func(ctx context.Context, address string) (net.Conn, error) {
-			return d.DialContext(ctx, "tcp", address)
-		}
+		c.Dial = dialTCP
 	}
 	if c.Clock == nil {
 		c.Clock = systemClock()

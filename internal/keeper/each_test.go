@@ -2,11 +2,8 @@ package keeper
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
-	"net"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -246,27 +243,9 @@ func TestEachHandoverLetsAnotherEndTheSession(t *testing.T) {
 	each(t, func(t *testing.T, open func(uint64, ...func(*Config)) *under) {
 		u := open(1)
 		s := u.session()
-		id, password := s.Handover()
-		conn, err := net.Dial("tcp", u.cfg.Servers[0])
-		if err != nil {
-			t.Fatal(err)
+		if known, err := CloseSession(bg, s.Handover(), nil); !known || err != nil {
+			t.Fatalf("known %v, %v", known, err)
 		}
-		defer conn.Close()
-		frame := make([]byte, 4+28+16)
-		binary.BigEndian.PutUint32(frame, 44)
-		binary.BigEndian.PutUint32(frame[16:], 2000)
-		binary.BigEndian.PutUint64(frame[20:], uint64(id))
-		binary.BigEndian.PutUint32(frame[28:], 16)
-		copy(frame[32:], password)
-		conn.Write(frame)
-		reply := make([]byte, 4+36)
-		if _, err := io.ReadFull(conn, reply); err != nil {
-			t.Fatal(err)
-		}
-		if got := int64(binary.BigEndian.Uint64(reply[12:])); got != id {
-			t.Fatalf("session %#x, want %#x", got, id)
-		}
-		conn.Write([]byte{0, 0, 0, 8, 0, 0, 0, 1, 0xff, 0xff, 0xff, 0xf5})
 		<-s.Done()
 		u.await("lost")
 		next := u.session()

@@ -29,6 +29,9 @@ func (k *Keeper) establish(s *Session) error {
 	if err := s.persist(s.makeOwn); err != nil {
 		return err
 	}
+	if guard := s.k.cfg.Guard; guard != nil {
+		guard(s.ctx, s.Handover())
+	}
 	s.letClientSettle()
 	watched := make(chan error, 1)
 	go func() { watched <- s.persist(s.watchOwn) }()

@@ -314,15 +314,10 @@ func (l *link) Close() error {
 // watches again.)
 func (l *link) goodbye(hurry <-chan struct{}) (confirmed bool) {
 	go func() {
-		frame := make([]byte, 12)
-		binary.BigEndian.PutUint32(frame, 8)
-		binary.BigEndian.PutUint32(frame[4:], partingXid)
-		code := int32(codeClose)
-		binary.BigEndian.PutUint32(frame[8:], uint32(code))
 		l.writing.Lock()
 		defer l.writing.Unlock()
 		l.parting.Store(true)
-		if _, err := l.raw.Write(frame); err != nil {
+		if _, err := l.raw.Write(partingFrame()); err != nil {
 			l.Close()
 		}
 	}()

@@ -134,14 +134,6 @@ func (s *Session) Connected() bool {
 	return s.connected
 }
 
-// Handover is what another process needs to close this session should this
-// one die. Who has it can do anything the session can: never log it.
-func (s *Session) Handover() (id int64, password []byte) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.id, append([]byte(nil), s.password...)
-}
-
 // lose ends the session, once. polite lets ZooKeeper know first, so that the
 // ephemerals vanish at once. It does not block.
 func (s *Session) lose(cause error, polite bool) {
