@@ -215,6 +215,10 @@ func (s *System) sendCall(ctx context.Context, sender *Process, e Envelope) (*op
 					return nil, err // the wait has outlasted the lease
 				}
 			}
+		case pushStale:
+			call.close(callAnswered)
+			s.DeadLetter(e.dead(DeadStaleTerm))
+			return nil, ErrTermOver
 		case pushClosed:
 			s.DeadLetter(e.dead(DeadNoProcess))
 			call.fail(&EndedError{PID: e.To}) // if the process's end has not told its caller yet

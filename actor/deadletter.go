@@ -17,12 +17,13 @@ const (
 	DeadUndecodable                            // the bytes are not what the type says
 	DeadUnhandled                              // a Mux has no function for it
 	DeadLateReply                              // the caller waits no longer
+	DeadNoHolder                               // handed back by a holder that did not read it, and no other took it
 	deadReasons
 )
 
 var deadText = [deadReasons]string{
 	"", "no such process", "no such name", "stale incarnation", "mailbox full", "stale term",
-	"too large", "link lost", "undecodable", "unhandled", "late reply",
+	"too large", "link lost", "undecodable", "unhandled", "late reply", "no holder",
 }
 
 func (r DeadReason) String() string {

@@ -66,7 +66,7 @@ func (s *System) deliverMail(e Envelope) Delivery {
 		return refuse(DeadNoProcess, &EndedError{PID: e.To}, Refused)
 	}
 	m := Message{From: e.From, Term: e.Term, body: e.Body}
-	if e.Kind == KindMessage && e.From.serial == 0 {
+	if e.Kind == KindMessage && e.From.serial == 0 && e.Ref == 0 {
 		m.From = PID{} // sent from outside any process
 	}
 	if e.Kind == KindCall {
@@ -84,6 +84,11 @@ func (s *System) deliverMail(e Envelope) Delivery {
 			m.call.close(callAnswered)
 		}
 		return refuse(DeadMailboxFull, ErrMailboxFull, Refused)
+	case pushStale:
+		if m.call != nil {
+			m.call.close(callAnswered)
+		}
+		return refuse(DeadStaleTerm, ErrTermOver, Stale)
 	case pushClosed:
 		if m.call != nil {
 			s.DeadLetter(e.dead(DeadNoProcess))

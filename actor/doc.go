@@ -76,4 +76,7 @@
 // of the holder: then each of them must stop, none can send, and once all have
 // returned ([Tenure.Ended]) the name may pass on. A message carries its
 // sender's term, and who has heard of a higher one ([Terms]) turns it away.
+//
+// A term that is handed over ends with [ErrHandOver]; its holder can give the
+// next one its state ([Process.HandOver], [Inherited]).
 package actor

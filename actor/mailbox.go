@@ -49,6 +49,7 @@ const (
 	pushFilled        // taken out of the reserve, for senders elsewhere who should pause
 	pushFull
 	pushClosed
+	pushStale // a higher term was heard of since the message was admitted
 )
 
 // mailbox is where others leave messages for one process. Senders append to in
@@ -86,6 +87,12 @@ func (p *Process) push(m Message, reserve bool) pushed {
 	if b.closed {
 		b.mu.Unlock()
 		return pushClosed
+	}
+	if !signal && p.sys.terms.passed(m.Term) {
+		// Asked again under the mutex, so that nobody reads mail under a lower
+		// term behind mail under a higher one.
+		b.mu.Unlock()
+		return pushStale
 	}
 	result := pushOK
 	if !signal {
@@ -244,6 +251,7 @@ func (p *Process) next() (Message, bool) {
 	p.queue[p.head] = Message{}
 	p.head++
 	p.consumed(&m)
+	m.handOut()
 	return m, true
 }
 
@@ -254,6 +262,7 @@ func (p *Process) take(i int) Message {
 	p.queue[p.head] = Message{}
 	p.head++
 	p.consumed(&m)
+	m.handOut()
 	return m
 }
 

@@ -13,6 +13,19 @@ type Message struct {
 	call *openCall // set when somebody waits for a reply
 }
 
+// confirmed says whether m, in a mailbox, was confirmed to its sender's node: From
+// is that node then, and no process.
+func (m *Message) confirmed() bool {
+	return m.From.serial == 0 && m.call == nil && !m.From.IsZero()
+}
+
+// handOut makes m what its receiver sees: no sender, if no process sent it.
+func (m *Message) handOut() {
+	if m.From.serial == 0 && m.call == nil {
+		m.From = PID{}
+	}
+}
+
 // IsCall says whether the sender waits for a Reply.
 func (m Message) IsCall() bool { return m.call != nil }
 

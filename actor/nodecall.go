@@ -77,7 +77,6 @@ func (s *System) Request(ctx context.Context, to PID, body any) (Message, error)
 // await sends e and waits for what answers it.
 func (s *System) await(ctx context.Context, e Envelope) (Message, error) {
 	if e.Kind == KindMessage && e.To.node == s.self.node {
-		e.From = PID{}
 		err := s.put(ctx, nil, e)
 		if err == errNobody {
 			err = &EndedError{PID: e.To}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 )
 
 // Send sends body to a process, here or on another node. On this node the body
@@ -99,6 +100,9 @@ func (s *System) put(ctx context.Context, sender *Process, e Envelope) error {
 		case pushClosed:
 			s.DeadLetter(e.dead(DeadNoProcess))
 			return errNobody
+		case pushStale:
+			s.DeadLetter(e.dead(DeadStaleTerm))
+			return ErrTermOver
 		default:
 			return nil
 		}
@@ -134,9 +138,13 @@ func (s *System) admit(e Envelope) bool {
 	if e.Term.IsZero() {
 		return true
 	}
+	var asked time.Duration
+	if s.cfg.Clock != nil {
+		asked = s.cfg.Clock()
+	}
 	ok := s.terms.Heard(e.Term)
 	if s.cfg.OnTerm != nil {
-		s.cfg.OnTerm(e, ok)
+		s.cfg.OnTerm(e, ok, asked)
 	}
 	return ok
 }

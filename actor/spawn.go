@@ -163,13 +163,22 @@ func (p *Process) leave() {
 	unread := append(p.queue[p.head:], p.box.in...)
 	p.box.in, p.queue, p.head = nil, nil, 0
 	p.relieveLocked()
+	var confirmed []Unread // of a holder whose term is handed over: its senders get it back
+	heir := p.tenure.heirNow()
 	for _, m := range unread {
-		if !isSignal(m.body) {
+		if heir != nil && m.confirmed() {
+			confirmed = append(confirmed, Unread{m.From.Node(), m.body})
+			continue
+		}
+		if m.handOut(); !isSignal(m.body) {
 			s.DeadLetter(DeadLetter{From: m.From, To: p.pid, Type: typeName(m.body), Term: m.Term, Reason: DeadNoProcess})
 			// A call that was never taken out was certainly not carried out:
 			// its caller is told so, as if the process had been gone before.
 			m.call.fail(&EndedError{PID: p.pid})
 		}
+	}
+	if len(confirmed) > 0 {
+		heir.Unread(confirmed)
 	}
 	for calls != nil {
 		c := calls

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"time"
 )
 
 // SystemConfig says what a System is part of. Only Node is needed.
@@ -17,7 +18,10 @@ type SystemConfig struct {
 
 	// Hooks, called on whatever goroutine finds out; they must not block.
 	OnDeadLetter func(DeadLetter)
-	OnTerm       func(e Envelope, accepted bool) // mail that claims a term was accepted or refused
+	// OnTerm is told that mail which claims a term was accepted or refused. asked is
+	// what Clock showed before the terms were compared.
+	OnTerm func(e Envelope, accepted bool, asked time.Duration)
+	Clock  func() time.Duration // nil: asked is always zero
 }
 
 // System is a node's process table: it starts processes, finds them, and hands

@@ -21,8 +21,12 @@ type Tenure struct {
 	cancel context.CancelCauseFunc
 	gone   chan struct{} // closed when it has ended and no process is left
 
+	inherited any  // the state that the holder before handed over,
+	inherits  bool // if it did
+
 	mu        sync.Mutex
 	over      bool
+	heir      Heir // gets what is left, when it is handed over
 	processes map[*Process]struct{}
 }
 

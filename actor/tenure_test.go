@@ -239,7 +239,7 @@ func TestLowerTermIsADeadLetter(t *testing.T) {
 	var decisions []decision
 	w := newWire(t)
 	here, _ := w.node("a", collecting(&dead), func(c *SystemConfig) {
-		c.OnTerm = func(e Envelope, accepted bool) {
+		c.OnTerm = func(e Envelope, accepted bool, _ time.Duration) {
 			mu.Lock()
 			defer mu.Unlock()
 			decisions = append(decisions, decision{e.Term.Number(), accepted})
@@ -331,5 +331,28 @@ func TestSpawnAgainstEndAndStop(t *testing.T) {
 			t.Fatalf("ended with %d processes", n)
 		}
 		await(t, "all to have left", func() bool { return left.Load() == begun.Load() })
+	}
+}
+
+func TestTimeOfADecisionIsFromBeforeTheTermsWereCompared(t *testing.T) {
+	var clock atomic.Int64 // each reading is later than the one before
+	tick := func() time.Duration { return time.Duration(clock.Add(1)) }
+	w := newWire(t)
+	var asked, raised time.Duration
+	here, _ := w.node("a", func(c *SystemConfig) {
+		c.Clock = tick
+		c.OnTerm = func(_ Envelope, _ bool, at time.Duration) { asked = at }
+	})
+	here.Terms().OnRaise(func(Term) { raised = tick() })
+	there, _ := w.node("b")
+	sink := here.Spawn(echoing)
+	tenure := NewTenure(t.Context(), bossTerm(3), nil)
+	must(t, there, func(p *Process) error {
+		_, err := Call[string](p, sink, "question")
+		return err
+	}, InTenure(tenure))
+	tenure.End(nil)
+	if asked == 0 || raised <= asked {
+		t.Errorf("compared at %d, heard at %d", asked, raised)
 	}
 }

@@ -87,6 +87,19 @@ func (ts *Terms) Heard(t Term) bool {
 	}
 }
 
+// passed says whether a higher number than that of t has been heard.
+func (ts *Terms) passed(t Term) bool {
+	if t.IsZero() {
+		return false
+	}
+	v, ok := ts.m.Load(t.key)
+	if !ok {
+		return false
+	}
+	_, is := hear(v.(*atomic.Int64).Load(), t.number)
+	return is == heardStale
+}
+
 // OnRaise has f called, on the goroutine that heard it, whenever a scope's
 // highest number rises. f must not block.
 func (ts *Terms) OnRaise(f func(Term)) {

@@ -28,7 +28,7 @@ func (m *machine) loseSession() {
 func (m *machine) reset() {
 	m.phase = idle
 	m.mine, m.guid, m.pred, m.leftover, m.skip = "", "", "", "", nil
-	m.czxid, m.ownKnown, m.listKnown = 0, false, false
+	m.czxid, m.ownKnown, m.listKnown, m.back = 0, false, false, false
 }
 
 // stand takes up our znode, which is there now.

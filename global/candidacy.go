@@ -40,6 +40,10 @@ type candidacy struct {
 	lastErr  error // of the last request that failed
 	standing []chan error
 	leaving  []chan error
+
+	handing     *handOver // the last
+	backing     []goBack  // those whose candidate has to be replaced yet
+	inheritance inheritance
 }
 
 // What comes into the inbox beside events.
@@ -143,6 +147,7 @@ func (c *candidacy) close() {
 		c.untie()
 	}
 	c.mu.Unlock()
+	c.leaveTransfer(left)
 	for _, item := range left { // a request may have brought a lease at the last moment
 		switch i := item.(type) {
 		case newLease:
@@ -155,6 +160,7 @@ func (c *candidacy) close() {
 	}
 	if t := c.term; t != nil {
 		t.tenure.End(ErrClosed) // Close ran out of time; no matter how, it stops
+		c.g.recordEnded(t)
 	}
 	c.g.forget(c)
 	if c.state.phase == withdrawn {
@@ -202,7 +208,9 @@ func (c *candidacy) take(item any) {
 	case holderReason:
 		i.t.reason = i.reason
 	default:
-		c.step(item)
+		if !c.takeTransfer(item) {
+			c.step(item)
+		}
 	}
 }
 
@@ -217,6 +225,7 @@ func (c *candidacy) step(e event) {
 	case looking, waiting, claiming, holding:
 		tell(&c.standing, nil)
 	}
+	c.stepped()
 }
 
 func (c *candidacy) do(a action) {
@@ -239,6 +248,8 @@ func (c *candidacy) do(a action) {
 		c.begin(a)
 	case end:
 		c.end(a)
+	case pass:
+		c.pass(a)
 	case release:
 		if l := c.leases[a.lease]; l != nil {
 			delete(c.leases, a.lease)

@@ -29,8 +29,9 @@ type cluster struct {
 	servers []string
 	root    string
 	virtual bool
-	T, tick time.Duration // session timeout and the server's tick
-	soon    time.Duration // what takes no time takes less than this
+	T, tick time.Duration   // session timeout and the server's tick
+	soon    time.Duration   // what takes no time takes less than this
+	ways    map[string]dial // of a node to other servers than dev, in virtual time
 	members []*member
 	seq     atomic.Int64
 }
@@ -90,6 +91,7 @@ func (c *cluster) join(name string) *member {
 	c.t.Helper()
 	node := actor.NodeID{Name: name, Address: "10.0.0.1:1", Incarnation: uint64(len(c.members)) + 1}
 	m := &member{c: c, name: name, wire: newWire(c)}
+	m.wire.to = c.ways[name]
 	var log *slog.Logger
 	if os.Getenv("GLOBAL_LOG") != "" {
 		log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug})).With("node", name)
@@ -345,10 +347,13 @@ func (c *cluster) neverTwo(name string) {
 // wire is a node's connection to ZooKeeper, which can be cut.
 type wire struct {
 	c     *cluster
+	to    dial // nil: the cluster's one server
 	mu    sync.Mutex
 	hole  bool
 	conns []net.Conn
 }
+
+type dial func(ctx context.Context, address string) (net.Conn, error)
 
 func newWire(c *cluster) *wire { return &wire{c: c} }
 
@@ -362,7 +367,9 @@ func (w *wire) dial(ctx context.Context, address string) (net.Conn, error) {
 	}
 	var conn net.Conn
 	var err error
-	if w.c.virtual {
+	if w.to != nil {
+		conn, err = w.to(ctx, address)
+	} else if w.c.virtual {
 		conn, err = w.c.dev.Dial()
 	} else {
 		conn, err = new(net.Dialer).DialContext(ctx, "tcp", address)

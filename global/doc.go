@@ -25,6 +25,14 @@
 // A lease that has lapsed is final, whatever the session does: the node stands
 // anew, at the back.
 //
+// # Handing over
+//
+// [Globals.HandOver] ends a term as planned: between the return of everything in
+// it and the deletion of its candidate, what is left is passed on by an [Heir].
+// Who is next in line is elected as ever; [Globals.StepBack] lets those ahead of
+// the one that it should be go to the back, and [Globals.Expect] and
+// [Globals.Receive] keep the state for that very candidate.
+//
 // # Finding
 //
 // [Globals.Whereis] answers from an immutable snapshot, with no request and no

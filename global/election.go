@@ -21,12 +21,13 @@ const (
 	claiming               // we are first: get the lease
 	holding                // the term is ours
 	stopping               // the term is over; its processes have not all returned
+	passing                // they have; what is left of the term is being handed over
 	deleting               // nothing of ours runs; our znode has to go
 	withdrawn              // the offer is taken back, and nothing is left of it
 )
 
 var phaseNames = [...]string{
-	"idle", "creating", "unsure", "looking", "waiting", "claiming", "holding", "stopping", "deleting", "withdrawn",
+	"idle", "creating", "unsure", "looking", "waiting", "claiming", "holding", "stopping", "passing", "deleting", "withdrawn",
 }
 
 func (p phase) String() string { return phaseNames[p] }
@@ -79,6 +80,9 @@ type election struct {
 	published bool
 	stuckAt   time.Duration
 	stuck     bool
+	planned   bool // the term was ended to be handed over
+
+	back bool // our candidate has to go to the back of the line
 
 	backoff time.Duration
 	standAt time.Duration // not before
@@ -103,6 +107,11 @@ const (
 	doingPublish
 	doingRemove
 )
+
+// patience is how long a holder may take to return when its term is over. A lease
+// that lapsed leaves its session half of T, at least: a process that is ended
+// when this has passed has ended before another can hold the name.
+func patience(timeout time.Duration) time.Duration { return timeout/2 - timeout/16 }
 
 // step is the protocol: what happened, and what is to be done about it.
 func step(s election, e event, now time.Duration) (election, []action) {
@@ -178,6 +187,19 @@ func (m *machine) take(e event) {
 		m.wanted = false
 	case closing:
 		m.wanted, m.closing = false, true
+	case stepBack:
+		if e.name == m.mine && m.mayStepBack() {
+			m.back = true
+		}
+	case transfer:
+		if m.phase == holding && e.number == m.czxid {
+			m.planned = true
+			m.end(causeHandOver)
+		}
+	case passed:
+		if m.phase == passing && e.number == m.czxid {
+			m.letGo()
+		}
 	case barred:
 		m.barred = e.on
 	case sessionUp:

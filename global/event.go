@@ -9,10 +9,12 @@ type event interface{}
 
 type (
 	// Intentions.
-	registered struct{}          // somebody offers (new) code
-	withdraw   struct{}          // the offer is taken back
-	closing    struct{}          // the node leaves: as withdraw, but nothing is waited for that ZooKeeper cannot answer now
-	barred     struct{ on bool } // while on, this node does not stand anew (it has a stuck holder)
+	registered struct{}               // somebody offers (new) code
+	withdraw   struct{}               // the offer is taken back
+	closing    struct{}               // the node leaves: as withdraw, but nothing is waited for that ZooKeeper cannot answer now
+	stepBack   struct{ name string }  // our candidate of that name goes to the back, if it stands in line
+	transfer   struct{ number int64 } // our term of that number is handed over
+	barred     struct{ on bool }      // while on, this node does not stand anew (it has a stuck holder)
 
 	// The session.
 	sessionUp struct {
@@ -68,6 +70,7 @@ type (
 		well   bool // it returned nil: it withdraws
 	}
 	tenureEnded struct{ number int64 } // it and everything it spawned have returned
+	passed      struct{ number int64 } // to pass: what was left has been handed over, or will not be
 
 	timer struct{} // the time asked for has come
 )
@@ -134,6 +137,9 @@ type (
 		number int64
 		cause  cause
 	}
+	pass struct { // everything has returned: hand over what is left of the term
+		number int64
+	}
 	release struct{ lease uint64 }
 
 	report struct { // tell whoever listens
@@ -155,11 +161,13 @@ const (
 	causeFailed          // the holder failed
 	causeReleased        // the lease was let go from outside
 	causeOutdone         // a successor was heard of
+	causeHandOver        // it is handed over as planned
 )
 
 var causeNames = map[cause]string{
 	causeLapsed: "lapsed", causeSession: "session", causeDeleted: "deleted", causeWithdrawn: "withdrawn",
 	causeReturned: "returned", causeFailed: "failed", causeReleased: "released", causeOutdone: "outdone",
+	causeHandOver: "hand-over",
 }
 
 func (c cause) String() string { return causeNames[c] }

@@ -42,6 +42,7 @@ func (n *modelNode) do(a action) {
 		if a.number <= w.highest && !n.deposed {
 			w.wrong("term %d begins after %d", a.number, w.highest)
 		}
+		n.mayBegin()
 		w.highest = max(w.highest, a.number)
 		w.terms++
 		n.running, n.ended = true, false
@@ -52,7 +53,15 @@ func (n *modelNode) do(a action) {
 		if w.powers.stuck && w.rand.IntN(3) == 0 {
 			n.returns += modelT
 		}
+	case pass:
+		if n.running {
+			w.wrong("node %d passes on what is left while its holder runs", n.id)
+		}
+		n.passes = w.now + 1 + time.Duration(w.rand.Int64N(int64(modelT/4)))
 	case release:
+		if n.passes != 0 {
+			w.wrong("node %d lets its lease go before all is passed on", n.id)
+		}
 		if a.lease == n.lease {
 			n.lease = 0
 		}
@@ -73,6 +82,17 @@ func (n *modelNode) do(a action) {
 		n.send(a)
 	default:
 		n.send(a)
+	}
+}
+
+// mayBegin checks that the node has jumped no queue: nobody who stands in line is
+// ahead of it.
+func (n *modelNode) mayBegin() {
+	mine, _ := parsePlace(n.state.mine)
+	for name := range n.w.truth().nodes {
+		if p, ok := parsePlace(name); ok && p.before(mine) && !n.deposed {
+			n.w.wrong("node %d begins with %s, though %s is ahead of it", n.id, n.state.mine, name)
+		}
 	}
 }
 

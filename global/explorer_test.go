@@ -101,6 +101,7 @@ type modelNode struct {
 	running bool // the holder's process, or one that it spawned
 	ended   bool
 	returns time.Duration // when a process that was told to will have returned
+	passes  time.Duration // when what is left of its term will have been passed on; 0: nothing is
 	over    int64         // the number of the term that was told to end
 	deposed bool          // its znode was deleted by hand: the exception
 	offered bool
@@ -217,6 +218,12 @@ func (w *world) moment() {
 			n.offered = false
 		}
 		n.feed(holderExited{number: n.state.czxid, well: well})
+	case w.chance(2) && n.running && !n.ended:
+		w.tell("%d: hands its term over", n.id)
+		n.feed(transfer{number: n.state.czxid})
+	case w.chance(2) && n.state.mine != "":
+		w.tell("%d: is asked to step back", n.id)
+		n.feed(stepBack{name: n.state.mine})
 	case w.chance(2) && n.offered:
 		n.offered = false
 		w.tell("%d: withdraws", n.id)
@@ -283,6 +290,9 @@ func (n *modelNode) due() []time.Duration {
 	if n.ended {
 		due = append(due, n.returns)
 	}
+	if n.passes != 0 {
+		due = append(due, n.passes)
+	}
 	return due
 }
 
@@ -306,6 +316,11 @@ func (n *modelNode) punctual() {
 		n.ended, n.running = false, false
 		n.w.tell("%d: all returned", n.id)
 		n.feed(tenureEnded{number: n.over})
+	}
+	if n.passes != 0 && n.w.now >= n.passes {
+		n.passes = 0
+		n.w.tell("%d: all passed on", n.id)
+		n.feed(passed{number: n.over})
 	}
 	if at := n.state.alarm(n.w.now - 1); at != 0 && at <= n.w.now {
 		n.feed(timer{})

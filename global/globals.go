@@ -21,7 +21,9 @@ type Config struct {
 	Announce func(term actor.Term, pid actor.PID)
 	// OnEvent is called with every Event. It must not block.
 	OnEvent func(Event)
-	Logger  *slog.Logger // nil: silence
+	// Record gets a history of this node's terms; nil: nobody does.
+	Record Recorder
+	Logger *slog.Logger // nil: silence
 }
 
 // Globals is a node's part in naming: the candidacies it stands with, and what
@@ -309,7 +311,21 @@ func (g *Globals) Lookup(ctx context.Context, name string) (Holder, error) {
 	if err != nil {
 		return Holder{}, err
 	}
-	return Holder{PID: f.pid, Term: f.term, Stale: !f.session.Connected()}, nil
+	return f.holder(), nil
+}
+
+// Next is Lookup that waits for a holder of a later term than that.
+func (g *Globals) Next(ctx context.Context, term actor.Term) (Holder, error) {
+	f, err := g.viewOf(term.Scope()).wait(ctx, func(f *found) bool {
+		return f.term.Cluster() != term.Cluster() || f.term.Number() > term.Number()
+	})
+	if err != nil {
+		if !errors.Is(err, ErrClosed) {
+			err = fmt.Errorf("%w of %q: %w", ErrNoHolder, term.Scope(), err)
+		}
+		return Holder{}, err
+	}
+	return f.holder(), nil
 }
 
 func (g *Globals) find(ctx context.Context, name string) (*found, error) {

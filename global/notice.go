@@ -62,7 +62,7 @@ type Elected struct {
 }
 
 // Stuck: a holder of this node has not returned in the time it had after its
-// term's end (half the session timeout). Until it does, its znode is left alone
+// term's end (7/16 of the session timeout). Until it does, its znode is left alone
 // and the node stands anew for nothing. Whoever wants the operating-system
 // process to end in this case does it here.
 type Stuck struct {
@@ -129,6 +129,8 @@ func (c cause) error(reason error) error {
 		kind = ErrDeleted
 	case causeOutdone:
 		kind = ErrDeposed
+	case causeHandOver:
+		return actor.ErrHandOver
 	default:
 		kind = ErrLeaseLapsed
 	}

@@ -34,7 +34,7 @@ func (m *machine) proceed() {
 		m.proceedLooking(ready)
 	case waiting:
 		switch {
-		case !m.wanted:
+		case !m.wanted, m.back:
 			m.op, m.phase = 0, deleting
 		case !m.ownKnown:
 			m.look()
@@ -80,7 +80,7 @@ func (m *machine) proceed() {
 func (m *machine) proceedLooking(ready bool) {
 	switch {
 	case m.op != 0:
-	case !m.wanted:
+	case !m.wanted, m.back:
 		m.phase = deleting
 	case m.ownKnown && m.listKnown && m.pred == "":
 		m.phase = claiming

@@ -162,6 +162,12 @@ func (r *scenario) feed(words []string) {
 		r.step(withdraw{})
 	case "close":
 		r.step(closing{})
+	case "step-back":
+		r.step(stepBack{name: plain[0]})
+	case "transfer":
+		r.step(transfer{number: term})
+	case "passed":
+		r.step(passed{number: term})
 	case "bar":
 		r.step(barred{true})
 	case "unbar":
@@ -250,6 +256,8 @@ func (r *scenario) step(e event) {
 			text = fmt.Sprintf("begin term %d", a.number)
 		case end:
 			text = fmt.Sprintf("end term %d: %s", a.number, a.cause)
+		case pass:
+			text = fmt.Sprintf("pass on term %d", a.number)
 		case release:
 			text = "release the lease"
 		case report:

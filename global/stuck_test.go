@@ -34,7 +34,7 @@ func TestStuckHolderIsReportedAndItsNodeStandsNoMore(t *testing.T) {
 		if len(stuck) != 1 || stuck[0].Term.Scope() != "boss" {
 			t.Errorf("told: %v", stuck)
 		}
-		if after := at[0].Sub(ended[0]); after != c.T/2 {
+		if after := at[0].Sub(ended[0]); after != patience(c.T) {
 			t.Errorf("told %v after the term's end", after)
 		}
 		m.wire.mend()

@@ -10,10 +10,14 @@ import (
 
 // tenancy is one term of this node: the tenure, and the process that holds it.
 type tenancy struct {
-	term   actor.Term
-	tenure *actor.Tenure
-	pid    actor.PID
-	reason error // with which the holder has returned
+	term     actor.Term
+	tenure   *actor.Tenure
+	pid      actor.PID
+	lease    *keeper.Lease
+	recorded bool          // its end
+	reason   error         // with which the holder has returned
+	exited   chan struct{} // closed when it has, and left has been set
+	left     error
 }
 
 // holderReason comes before holderExited.
@@ -26,7 +30,14 @@ type holderReason struct {
 func (c *candidacy) begin(a begin) {
 	lease := c.leases[a.lease]
 	term := c.numbered(a.number)
-	t := &tenancy{term: term, tenure: actor.NewTenure(lease.Context(), term, lease.Check)}
+	t := &tenancy{
+		term: term, tenure: actor.NewTenure(lease.Context(), term, lease.Check), lease: lease, exited: make(chan struct{}),
+	}
+	at := c.g.recordTime()
+	if state, ok := c.inheritance.due(c.state.mine, a.number); ok {
+		t.tenure.Inherit(state)
+	}
+	c.inheritance = inheritance{}
 	ended := func() {
 		c.post(leaseEnded{number: a.number, why: endOf(context.Cause(t.tenure.Context()))})
 	}
@@ -36,6 +47,8 @@ func (c *candidacy) begin(a begin) {
 	t.pid = c.code.start(c.g.system, ready, []actor.SpawnOption{
 		actor.InTenure(t.tenure),
 		actor.OnExit(func(_ actor.PID, reason error) {
+			t.left = reason
+			close(t.exited)
 			if t.tenure.Context().Err() != nil {
 				ended() // whoever stops because the term is over has not failed
 			}
@@ -46,6 +59,7 @@ func (c *candidacy) begin(a begin) {
 		}),
 	})
 	c.term = t
+	c.g.recordBegan(t, at) // before anybody can hear of it, and its code runs
 	c.hold(t)
 	c.g.announce(term, t.pid)
 	close(ready)
@@ -58,7 +72,13 @@ func (c *candidacy) end(a end) {
 	t := c.term
 	cause := a.cause.error(t.why())
 	c.hold(nil)
-	t.tenure.End(cause)
+	if a.cause == causeHandOver {
+		c.handing.heir.Ending()
+		t.tenure.HandOver(c.handing.heir)
+	} else {
+		t.tenure.End(cause)
+	}
+	c.g.recordEnded(t) // before the name can pass
 	c.requests.Go(func() {
 		select {
 		case <-t.tenure.Ended():

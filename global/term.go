@@ -54,7 +54,7 @@ func (m *machine) end(c cause) {
 	m.do(end{number: m.czxid, cause: c})
 	m.phase, m.op = stopping, 0
 	// A lease is half of what the session has left; the code gets the other half.
-	m.stuckAt, m.stuck = m.now+m.timeout/2, false
+	m.stuckAt, m.stuck = m.now+patience(m.timeout), false
 }
 
 // stopped: everything that ran in the term has returned.
@@ -63,5 +63,16 @@ func (m *machine) stopped() {
 		m.stuck = false
 		m.do(report{what: reportUnstuck})
 	}
+	if m.planned {
+		m.planned, m.phase = false, passing
+		m.do(pass{number: m.czxid})
+		return
+	}
 	m.letGo()
+}
+
+// mayStepBack says whether our candidate can be asked to go to the back: it
+// stands in line, and a new one would be made in its place.
+func (s election) mayStepBack() bool {
+	return (s.phase == looking || s.phase == waiting) && s.wanted && !s.barred
 }

@@ -24,6 +24,10 @@ type found struct {
 	session *keeper.Session
 }
 
+func (f *found) holder() Holder {
+	return Holder{PID: f.pid, Term: f.term, Stale: !f.session.Connected()}
+}
+
 // view is what is known about who holds one name. Only the first candidate's
 // znode is watched, so that others may come and go unnoticed.
 type view struct {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"conclave/actor"
+	"conclave/history"
 	"conclave/internal/keeper"
 	"conclave/transport"
 )
@@ -63,6 +64,15 @@ type Config struct {
 	// ZooKeeper's own.
 	ACL []ACL
 
+	// ExitOnStuckHolder ends the operating-system process, with exit code
+	// [StuckExitCode], when a holder's code has not returned 7/16 of the session
+	// timeout after its term's end. Go code cannot be stopped from outside, so
+	// this alone makes sure that code which ignores its context never runs
+	// beside its successor's when ZooKeeper is out of reach. Without it the
+	// event StuckHolder is all that happens, and this node stands for nothing
+	// until the code has returned. Everything else in the process ends with it.
+	ExitOnStuckHolder bool
+
 	// Secret is what nodes must share to link. It is proved, never sent.
 	Secret []byte
 	// TLS, if set, is used for every link, as client and as server.
@@ -82,12 +92,21 @@ type Config struct {
 	// is called from many goroutines and must not block.
 	OnEvent func(Event)
 
+	// History is told of every term that this node holds and of all mail under a
+	// term: what package history checks. Nil: nothing is recorded, at no cost. It is
+	// called from many goroutines, and what it is told of waits until it returns:
+	// [history.File]'s Record takes microseconds, a full disk nothing but the event.
+	History func(history.Event)
+
 	// Seams for tests. The defaults are TCP, TCP, and a clock that counts
 	// suspension.
 	Transport     transport.Transport
 	DialZooKeeper func(ctx context.Context, address string) (net.Conn, error)
 	Clock         func() time.Duration
 }
+
+// StuckExitCode is the exit code of a process that [Config.ExitOnStuckHolder] ends.
+const StuckExitCode = 70
 
 // Limits bound what a node holds in memory and how long it waits. Zero fields
 // mean the defaults.

@@ -80,7 +80,7 @@ func (l *links) welcome(conn transport.Conn) {
 		if p == nil {
 			break
 		}
-		if p.attach(conn, h.Cluster, func(id connID) any { return evInbound{id} }) {
+		if p.attach(conn, h, func(id connID) any { return evInbound{id} }) {
 			return
 		}
 	}

@@ -10,6 +10,7 @@
 //	boss, err := n.RegisterCandidate(ctx, "boss", bossFunc)     // exactly one
 //	boss, err = n.WhereisGlobal(ctx, "boss")                    // where it is, cached
 //	reply, err := n.CallGlobal(ctx, "boss", job)                // through a failover
+//	err = n.Transfer(ctx, "boss", other)                        // hand it over, with its state
 //
 //	err = n.Stop(ctx)
 //
@@ -33,6 +34,31 @@
 // A link that breaks is made again by the next send. Between the two, messages
 // can be lost, never reordered or repeated; whoever has a link, a monitor or a
 // call with the other side is told.
+//
+// # History
+//
+// With Config.History a node records every term that it holds and all mail under a
+// term that it lets in or turns away, for anyone to check that there was never more
+// than one holder:
+//
+//	f, err := history.OpenFile("history.jsonl")
+//	n, err := node.Start(ctx, node.Config{..., History: f.Record})
+//
+// "conclave verify FILE..." reads the files of all nodes; package history says what
+// recording costs and what the record of a killed process is worth.
+//
+// # Under a guard
+//
+// A process that is killed holds its names until its session times out. Run under
+// "conclave guard -- PROGRAM ARGS...", it loses them in milliseconds: Start finds
+// the guard by the environment variable CONCLAVE_GUARD, and every new session is
+// handed over to it before anything stands under it, so the guard can end it once
+// the process is dead. A program needs no code for that. It waits up to a second
+// for a guard that does not answer, then goes on without; that, and the guard's
+// death, are an event (Unguarded) and a warning. A session that Stop has ended is
+// taken back; one that Stop could not end, ZooKeeper being away, is left to the
+// guard. The guard reaches ZooKeeper over TCP at the addresses of
+// Config.ZooKeeper, whatever Config.DialZooKeeper does.
 //
 // docs/guarantees.md says what is promised and what is not; docs/ARCHITECTURE.md
 // how it is built.

@@ -18,6 +18,7 @@ const (
 	SessionLost      EventKind = "session lost"      // the session is over; a new one is being opened: Err
 	ClusterChanged   EventKind = "cluster changed"   // the ensemble was wiped, or is another: Cluster
 	Trouble          EventKind = "trouble"           // somebody may have to look: Err
+	Unguarded        EventKind = "unguarded"         // the guard is gone or does not answer; the node goes on without: Err
 
 	TermBegan     EventKind = "term began"            // this node holds a global: Term, PID
 	TermEnded     EventKind = "term ended"            // no longer: Term, PID, Err

@@ -93,10 +93,19 @@ func (n *Node) CallGlobal(ctx context.Context, name string, body any) (reply act
 // follow does something with the holder until it is done or may have been.
 func (n *Node) follow(ctx context.Context, name string, do func(actor.PID) error) error {
 	wait := 5 * time.Millisecond
+	var over actor.Term // who held the name under this or a lower one does no more
 	for {
-		pid, err := n.WhereisGlobal(ctx, name)
+		pid, err := n.holderAfter(ctx, name, over)
 		if err != nil {
 			return err
+		}
+		// Asked after the look-up: who finds the next holder finds here whether
+		// older mail has to go to it first.
+		if moved, waited, err := n.moves.await(ctx, name); err != nil {
+			return err
+		} else if waited {
+			over = moved
+			continue
 		}
 		err = do(pid)
 		switch {
@@ -118,6 +127,15 @@ func (n *Node) follow(ctx context.Context, name string, do func(actor.PID) error
 		}
 		wait = min(2*wait, 200*time.Millisecond)
 	}
+}
+
+// holderAfter is WhereisGlobal for the holder of a later term than over.
+func (n *Node) holderAfter(ctx context.Context, name string, over actor.Term) (actor.PID, error) {
+	if over.IsZero() {
+		return n.WhereisGlobal(ctx, name)
+	}
+	next, err := n.globals.Next(ctx, over)
+	return next.PID, told(err)
 }
 
 // notAccepted says whether what failed certainly had no effect and can be

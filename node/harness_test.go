@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"runtime"
 	"sync"
@@ -37,8 +38,11 @@ type cluster struct {
 	net        *transport.Network // nil: TCP
 	servers    []string
 	root       string
+	ways       map[string]dialer // of a node to other servers than dev, in virtual time
 	members    []*member
 }
+
+type dialer func(ctx context.Context, address string) (net.Conn, error)
 
 const (
 	testTick    = 500 * time.Millisecond

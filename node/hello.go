@@ -14,6 +14,7 @@ type hello struct {
 	Address     string // empty: a guest
 	Incarnation uint64
 	Cluster     string // the cluster id; empty while it is not known yet
+	HandsOver   bool   // it knows the frames from Moving to State
 }
 
 const helloType = "node.hello"

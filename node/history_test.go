@@ -1,6 +1,7 @@
 package node_test
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -30,7 +31,9 @@ func (c *cluster) history(name string) (spans []span) {
 			spans = append(spans, s)
 		}
 	}
-	slices.SortFunc(spans, func(a, b span) int { return a.began.Compare(b.began) })
+	slices.SortFunc(spans, func(a, b span) int { // much can happen at one moment of virtual time
+		return cmp.Or(a.began.Compare(b.began), cmp.Compare(a.number, b.number))
+	})
 	return spans
 }
 

@@ -33,6 +33,10 @@ type links struct {
 	peers    sync.Map // unique.Handle[actor.NodeID] -> *peer
 	cluster  atomic.Pointer[string]
 
+	asks  asks
+	asked atomic.Int32 // questions of others that are being answered
+	moves *moveTable
+
 	clusterKnown chan struct{} // closed when cluster is not empty any more
 
 	mu      sync.Mutex
@@ -101,7 +105,9 @@ func (l *links) setCluster(id string) {
 
 func (l *links) hello() []byte {
 	id := l.self.Node()
-	return hello{Name: id.Name, Address: id.Address, Incarnation: id.Incarnation, Cluster: l.clusterID()}.encode()
+	return hello{
+		Name: id.Name, Address: id.Address, Incarnation: id.Incarnation, Cluster: l.clusterID(), HandsOver: true,
+	}.encode()
 }
 
 // peer is the entry for the node of pid, made if need be; nil once closed.

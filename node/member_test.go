@@ -35,6 +35,9 @@ func newMember(c *cluster, name string) *member {
 	if c.virtual {
 		m.line.to = c.dev.DialContext
 	}
+	if way := c.ways[name]; way != nil {
+		m.line.to = way
+	}
 	return m
 }
 

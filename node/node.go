@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -31,17 +32,22 @@ type Node struct {
 	globals  *global.Globals
 	log      *slog.Logger
 	adverts  *adverts
+	guarded  *guarded
+	record   *recorder
 
 	stopCollisions func()
 
-	mu      sync.Mutex
-	held    map[actor.Term]actor.PID // what is held here, for peers that link later
-	ending  map[actor.PID]struct{}   // registered by hand, to be dropped when they end
-	begun   chan struct{}            // closed when Start has put everything together
-	stopped chan struct{}            // closed when Stop has finished
-	leaving atomic.Bool              // Stop has begun
-	once    sync.Once
-	stopErr error
+	mu     sync.Mutex
+	held   map[actor.Term]actor.PID // what is held here, for peers that link later
+	ending map[actor.PID]struct{}   // registered by hand, to be dropped when they end
+
+	moves     *moveTable
+	transfers map[string]struct{} // under way, from here
+	begun     chan struct{}       // closed when Start has put everything together
+	stopped   chan struct{}       // closed when Stop has finished
+	leaving   atomic.Bool         // Stop has begun
+	once      sync.Once
+	stopErr   error
 }
 
 // Start makes a node and returns as soon as it listens; ctx bounds that. It
@@ -67,7 +73,10 @@ func Start(ctx context.Context, cfg Config) (*Node, error) {
 	}
 	n.id = actor.NodeID{Name: cfg.Name, Incarnation: binary.BigEndian.Uint64(random[:]) | 1}
 
+	n.record = newRecorder(cfg)
 	n.links = newLinks(cfg, n.event, n.eachHeld)
+	n.moves = newMoveTable(n)
+	n.links.moves = n.moves
 	if !cfg.Guest {
 		if n.id.Address, err = n.links.listen(ctx, cfg.Listen, cfg.Advertise, n.id); err != nil {
 			return nil, err
@@ -85,10 +94,14 @@ func Start(ctx context.Context, cfg Config) (*Node, error) {
 		Logger:       cfg.Logger,
 		OnDeadLetter: n.deadLetter,
 		OnTerm:       n.termHeard,
+		Clock:        n.record.clock(),
 	})
+	n.record.heed(n.system.Terms())
 	n.links.begin(n.system)
+	n.system.Terms().OnRaise(n.moves.raised)
 
-	n.keeper, err = keeper.Open(keeper.Config{
+	n.guarded = newGuarded(n)
+	settings := keeper.Config{
 		Servers:        cfg.ZooKeeper,
 		Root:           cfg.Root,
 		SessionTimeout: cfg.SessionTimeout,
@@ -100,8 +113,13 @@ func Start(ctx context.Context, cfg Config) (*Node, error) {
 		Incarnation:    n.id.Incarnation,
 		NodeData:       []byte(n.id.String()),
 		Notify:         n.fact,
-	})
+	}
+	if n.guarded.ward != nil {
+		settings.Guard = n.guarded.handOver
+	}
+	n.keeper, err = keeper.Open(settings)
 	if err != nil {
+		n.guarded.stop()
 		n.links.abandon()
 		return nil, fmt.Errorf("%w: %w", ErrConfig, err)
 	}
@@ -110,12 +128,15 @@ func Start(ctx context.Context, cfg Config) (*Node, error) {
 	})
 	if err != nil {
 		_ = n.keeper.Close(ctx)
+		n.guarded.stop()
 		n.links.abandon()
 		return nil, err
 	}
+	n.record.open(n.id) // nothing was heard of before
 	n.globals = global.New(global.Config{
 		Keeper: n.keeper, System: n.system, OnEvent: n.globalEvent, // which logs them
 		Announce: n.links.announceTerm,
+		Record:   n.record.tenures(),
 	})
 	n.adverts = newAdverts(n.registry)
 	n.stopCollisions = codec.OnCollision(func(c codec.Collision) {
@@ -175,6 +196,7 @@ func (n *Node) stop(ctx context.Context) error {
 	}
 	n.leaving.Store(true)
 	n.adverts.close()
+	note("send on", n.moves.drain(ctx))
 	polite, cancel := n.politely(ctx)
 	defer cancel()
 	unregistered := make(chan error, 1)
@@ -184,14 +206,22 @@ func (n *Node) stop(ctx context.Context) error {
 		unregistered <- nil // the session's end does it
 	}
 	note("resign", n.globals.Close(polite))
+	n.moves.close()
 	note("unregister", <-unregistered)
 	n.registry.Close()
 	note("stop processes", n.system.Stop(ctx, actor.Shutdown))
 	note("flush", n.links.close(ctx))
-	if err := n.keeper.Close(ctx); err != nil && !errors.Is(err, keeper.ErrNotConnected) {
+	err := n.keeper.Close(ctx)
+	if err == nil {
+		n.guarded.over()
+	} else { // it may live: the guard keeps it until this program ends
+		n.guarded.stop()
+	}
+	if err != nil && !errors.Is(err, keeper.ErrNotConnected) {
 		note("end the session", err)
 	}
 	n.stopCollisions()
+	n.record.close()
 	return errors.Join(failed...)
 }
 
@@ -296,6 +326,7 @@ func (n *Node) fact(e keeper.Event) {
 		n.event(Event{Kind: SessionLost, Err: e.Err})
 		n.log.Warn("ZooKeeper session lost", "node", n.id, "error", e.Err)
 	case keeper.ClusterChanged:
+		n.record.forget(e.Old) // before it is forgotten: no message is judged by it any more
 		n.system.Terms().Reset()
 		n.event(Event{Kind: ClusterChanged, Cluster: e.New})
 		n.log.Error("this is another cluster than before: ZooKeeper was wiped, or is another ensemble", "old", e.Old, "new", e.New)
@@ -312,7 +343,8 @@ func (n *Node) deadLetter(d actor.DeadLetter) {
 	n.event(Event{Kind: Dead, Term: d.Term, From: d.From, PID: d.To, Name: d.Name, Letter: d})
 }
 
-func (n *Node) termHeard(e actor.Envelope, accepted bool) {
+func (n *Node) termHeard(e actor.Envelope, accepted bool, asked time.Duration) {
+	n.record.mail(e, accepted, asked)
 	kind := Accepted
 	if !accepted {
 		kind = Refused
@@ -357,6 +389,10 @@ func (n *Node) globalEvent(e global.Event) {
 	case global.Stuck:
 		n.log.Error("a holder does not return although its term is over", "name", e.Term.Scope(), "term", e.Term.Number(), "pid", e.PID)
 		n.event(Event{Kind: StuckHolder, Term: e.Term, PID: e.PID})
+		if n.cfg.ExitOnStuckHolder {
+			n.log.Error("ending the process, as ExitOnStuckHolder says", "code", StuckExitCode)
+			os.Exit(StuckExitCode)
+		}
 	case global.Unstuck:
 		n.log.Warn("the stuck holder has returned", "name", e.Term.Scope(), "term", e.Term.Number())
 		n.event(Event{Kind: UnstuckHolder, Term: e.Term})

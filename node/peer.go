@@ -52,6 +52,8 @@ type connection struct {
 	read    chan struct{} // closed when nothing more of its messages lane will be delivered
 	bye     chan struct{}
 	byeOnce sync.Once
+
+	handsOver bool // the peer knows the frames that hand globals over
 }
 
 func newPeer(l *links, id actor.NodeID) *peer {
@@ -219,8 +221,10 @@ func (p *peer) connection(id connID) *connection {
 // the loop of it by that event, and then starts to listen in its control lane:
 // whatever comes there finds the loop prepared. It says false, and has done
 // nothing, if the peer is gone or of another cluster than ours is now.
-func (p *peer) attach(conn transport.Conn, cluster string, event func(connID) any) bool {
+func (p *peer) attach(conn transport.Conn, h hello, event func(connID) any) bool {
 	c := &connection{
+		handsOver: h.HandsOver,
+
 		id:      p.links.nextConn(),
 		conn:    conn,
 		control: newOutbox(transport.Control, 1<<20, conn.MaxFrame()),
@@ -234,7 +238,7 @@ func (p *peer) attach(conn transport.Conn, cluster string, event func(connID) an
 	p.mu.Lock()
 	// setCluster ends the connections it finds here after it has set the id.
 	c.cluster = p.links.clusterID()
-	if p.gone || cluster != "" && cluster != c.cluster {
+	if p.gone || h.Cluster != "" && h.Cluster != c.cluster {
 		p.mu.Unlock()
 		return false
 	}

@@ -159,7 +159,7 @@ func (p *peer) dial() {
 		p.post(evDialFail{ErrOtherCluster})
 		return
 	}
-	if !p.attach(conn, h.Cluster, func(id connID) any { return evDialed{id} }) {
+	if !p.attach(conn, h, func(id connID) any { return evDialed{id} }) {
 		conn.Close()
 	}
 }
@@ -184,6 +184,10 @@ func (p *peer) up(c *connection) {
 				p.links.deadFrame(p, f, actor.DeadStaleTerm, err)
 				continue // it has waited longer than its sender's lease lasted
 			}
+		}
+		if !c.handsOver && forHandOver(f.Kind) {
+			p.links.deadFrame(p, f, actor.DeadLinkLost, errNotAble)
+			continue
 		}
 		if err := c.out.append(context.Background(), f, true); err != nil {
 			p.links.deadFrame(p, f, actor.DeadTooLarge, &sendError{to: p.base.WithSerial(f.To), sort: ErrTooLarge, cause: err})
@@ -264,4 +268,6 @@ func (p *peer) release() {
 	p.pauses.Store(0)
 	p.mu.Unlock()
 	p.links.unpause(p)
+	p.links.asks.lost(p.base.NodeHandle(), actor.LinkLost)
+	p.links.moves.each(mvLost{p.id})
 }

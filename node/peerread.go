@@ -23,6 +23,9 @@ func (p *peer) readMessages(c *connection) error {
 			_ = c.control.append(context.Background(), &transport.Frame{Kind: transport.Bye}, true)
 			continue
 		}
+		if p.takeMove(c, &f) {
+			continue
+		}
 		e, ok := p.envelope(c, &f)
 		if !ok {
 			continue
@@ -64,6 +67,8 @@ func (p *peer) readControl(c *connection) error {
 			p.pause(c, f.To)
 		case transport.Resume:
 			p.resume(f.To)
+		case transport.Answer:
+			p.answered(&f)
 		case transport.Bye:
 			c.byeOnce.Do(func() { close(c.bye) })
 		}

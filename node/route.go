@@ -74,7 +74,10 @@ func (l *links) deadFrame(p *peer, f *transport.Frame, r actor.DeadReason, why e
 			Kind: actor.KindReplyError, From: p.base.WithSerial(f.To), To: l.self.WithSerial(f.From), Ref: f.Ref, Reason: why,
 		})
 	}
-	if isMail(f.Kind) {
+	if isAsk(f.Kind) {
+		l.asks.end(f.Ref, p.base.NodeHandle(), why)
+	}
+	if isMail(f.Kind) || f.Kind == transport.Returned {
 		l.system.DeadLetter(actor.DeadLetter{
 			From: from, To: p.base.WithSerial(f.To), Name: f.ToName, Type: f.Type, Term: l.termOf(f), Reason: r,
 		})

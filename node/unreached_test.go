@@ -18,8 +18,7 @@ func TestWhatIsMadeWhileADialFailsIsToldAndNeverSentLater(t *testing.T) {
 	inBubble(t, func(c *cluster) {
 		meanwhile := make(chan struct{})
 		var once sync.Once
-		var a *member
-		a = c.node("a", func(cfg *node.Config) {
+		a := c.node("a", func(cfg *node.Config) {
 			note := cfg.OnEvent
 			cfg.OnEvent = func(e node.Event) {
 				note(e)
