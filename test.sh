@@ -21,6 +21,14 @@ if [ ! -e /usr/share/java/zookeeper.jar ] || ! command -v java >/dev/null; then
 	root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq zookeeper >/dev/null
 fi
 
+# Some tests cut real networks: network namespaces, which take root and Linux.
+if ! command -v ip >/dev/null && command -v apt-get >/dev/null; then
+	root apt-get update -qq && root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq iproute2 >/dev/null || true
+fi
+if ! command -v ip >/dev/null || ! unshare --net true 2>/dev/null; then
+	echo "== no network namespaces here (they take Linux, root and the program ip): the tests that cut real networks are skipped"
+fi
+
 echo "== gofmt"
 unformatted=$(gofmt -l .)
 if [ -n "$unformatted" ]; then

@@ -23,6 +23,8 @@ type command struct {
 
 var commands = []command{
 	{"dev", "serve a ZooKeeper for development: one node, in memory", dev},
+	{"guard", "run a program and end its ZooKeeper session as soon as it dies", guarding},
+	{"verify", "judge what nodes have recorded: was there ever more than one holder?", verify},
 }
 
 // run finds the subcommand and runs it.

@@ -19,6 +19,7 @@ func dev(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	fs := flag.NewFlagSet("dev", flag.ContinueOnError)
 	listen := fs.String("listen", "127.0.0.1:2181", "`address` to serve on; port 0 takes a free one")
 	tick := fs.Duration("tick", 2*time.Second, "ZooKeeper's tick: session timeouts are 2 to 20 ticks")
+	ttl := fs.Bool("ttl", false, "allow znodes with a time to live, as a ZooKeeper with extendedTypesEnabled does")
 	verbose := fs.Bool("v", false, "log sessions that begin and end")
 	if code, ok := parse(fs, args, stdout, stderr); !ok {
 		return code
@@ -37,7 +38,7 @@ func dev(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "conclave dev: %v\n", err)
 		return exitFailed
 	}
-	cfg := zkdev.Config{Tick: *tick}
+	cfg := zkdev.Config{Tick: *tick, ExtendedTypes: *ttl}
 	if *verbose {
 		cfg.Logger = slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}

@@ -14,15 +14,24 @@ import (
 	"time"
 
 	"github.com/go-zookeeper/zk"
+
+	"conclave/internal/zktest"
 )
 
-// TestMain makes the test binary the command itself when asked to.
+// TestMain makes the test binary the command itself when asked to, or one of the
+// programs that the tests of guard use.
 func TestMain(m *testing.M) {
 	if os.Getenv("CONCLAVE_TEST_MAIN") == "1" {
+		if len(os.Args) > 1 && os.Args[1] == "holder" {
+			os.Exit(holder(os.Args[2:]))
+		}
+		if len(os.Args) > 1 && os.Args[1] == "counter" {
+			os.Exit(counter())
+		}
 		main()
 		return
 	}
-	os.Exit(m.Run())
+	zktest.Main(m)
 }
 
 // conclave prepares the command as a process of its own.

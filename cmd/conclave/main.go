@@ -1,5 +1,7 @@
 // Command conclave is the tool beside the library: "conclave dev" is a
-// ZooKeeper for development. Run without arguments it lists what there is.
+// ZooKeeper for development, "conclave guard" has what a dead program held pass
+// to others at once, "conclave verify" judges what nodes have recorded. Run without
+// arguments it lists what there is.
 package main
 
 import (
@@ -10,8 +12,13 @@ import (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
-	stop()
-	os.Exit(code)
+	ctx := context.Background()
+	if len(os.Args) < 2 || os.Args[1] != "guard" { // which passes signals on
+		enders := []os.Signal{os.Interrupt, syscall.SIGTERM}
+		if !signal.Ignored(syscall.SIGHUP) { // as it is under nohup
+			enders = append(enders, syscall.SIGHUP)
+		}
+		ctx, _ = signal.NotifyContext(ctx, enders...)
+	}
+	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }

@@ -32,6 +32,7 @@ func TestBadCommandLinesAreNamedInOneLine(t *testing.T) {
 		{"-listen nonsense", exitUsage, "nonsense"},
 		{"-listen 0.0.0.0:0", exitUsage, "0.0.0.0"}, // without a secret
 		{"-listen " + busy.Addr().String(), exitFailed, busy.Addr().String()},
+		{"-history /no/such/place/file", exitUsage, "/no/such/place"},
 		{"demo foo", exitUsage, "demo"},
 	} {
 		s := program(t, strings.Fields(test.args)...)

@@ -25,6 +25,7 @@ import (
 	"time"
 
 	"conclave/actor"
+	"conclave/history"
 	"conclave/node"
 )
 
@@ -75,6 +76,7 @@ func parse(args []string) (cfg node.Config, wait time.Duration, job string, err 
 	secret := fs.String("secret", "", "what all of the company must know to link")
 	fs.DurationVar(&cfg.SessionTimeout, "session-timeout", 10*time.Second, "ZooKeeper session timeout: bounds how long a dead boss goes unnoticed")
 	fs.DurationVar(&wait, "wait", 5*time.Second, "how long to wait until a job is taken")
+	record := fs.String("history", "", "`file` to record terms and mail under them in, for conclave verify")
 	verbose := fs.Bool("v", false, "log what the node does")
 	if err = fs.Parse(args); errors.Is(err, flag.ErrHelp) {
 		fmt.Println("usage: boss [flags]               join: be the boss, or a worker and candidate")
@@ -95,6 +97,12 @@ func parse(args []string) (cfg node.Config, wait time.Duration, job string, err 
 	job = strings.Join(fs.Args(), " ")
 	if err == nil && fs.NArg() > 0 && strings.TrimSpace(job) == "" {
 		err = errors.New("the job is empty")
+	}
+	if err == nil && *record != "" {
+		var f *history.File // each event is written at once, so nobody need close it
+		if f, err = history.OpenFile(*record); err == nil {
+			cfg.History = f.Record
+		}
 	}
 	return cfg, wait, job, err
 }

@@ -7,13 +7,13 @@ import (
 )
 
 // Sleeps checks that tests do not sleep. They may where sleeping takes no time
-// and ends when all else waits: in a file that imports testing/synctest, and in
-// a function handed to one of the package's helpers that do. And a function whose
+// and ends when all else waits: in a file that imports testing/synctest or package
+// conclavetest, and in a function handed to one of the package's helpers that do. And a function whose
 // name begins with await may sleep between two looks at what it awaits.
 func (t *Tree) Sleeps() (problems []Problem) {
 	helpers := t.bubbles()
 	for _, f := range t.Files {
-		if !f.Test || f.imports("testing/synctest") != nil {
+		if !f.Test || f.imports("testing/synctest") != nil || f.imports(t.Module+"/conclavetest") != nil {
 			continue
 		}
 		allowed := f.within(func(n ast.Node) bool {

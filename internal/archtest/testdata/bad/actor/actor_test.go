@@ -4,7 +4,6 @@ import (
 	"time"
 
 	_ "conclave/codec"
-	_ "conclave/conclavetest"
 	_ "conclave/registry" // want higher floor
 )
 

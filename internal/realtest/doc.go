@@ -1,0 +1,13 @@
+// Package realtest is tests only: real processes of a small program, on a real
+// ZooKeeper ensemble of three servers, through the failures that take these. A
+// server is killed or frozen, all of them are, packets are lost between real
+// network namespaces, a process is stopped by a signal.
+//
+// The program (program_test.go) is the test binary itself, started again. Its
+// holder does nothing but act, as often as it can: it passes the check that
+// comes before every send, and reports when. The verdict (verdict_test.go) is
+// made from these reports, whose clock all processes share.
+//
+// Wherever the same failure is played in virtual time, with exact bounds, the
+// tests here assert only what tells one mechanism from another.
+package realtest

@@ -1,0 +1,44 @@
+package realtest
+
+import (
+	"strings"
+	"syscall"
+	"testing"
+
+	"conclave/node"
+)
+
+// The holder's process stops itself when the check before a send has passed and
+// nothing of the message has left. Nothing in it can find out before the message
+// goes. Its receiver has heard of the successor by then, and turns it away.
+func TestFault05ProcessStoppedBetweenTheCheckAndTheSend(t *testing.T) {
+	s := onLoopback(t)
+	a, b, d := s.cast("-silence", "1m") // the link outlasts the pause
+	a.tell("trap")
+	at := a.await(stopping, 0)
+	a.awaitStopped()
+	next := b.await(acted, at.At)
+	d.await(got, next.At) // a beat of the successor
+	if l := a.said(sent); len(l) > 0 {
+		t.Fatal("it was not stopped in the middle of the send")
+	}
+	a.signal(syscall.SIGCONT)
+	if l := a.await(sent, next.At); l.Text != "<nil>" || l.Number != at.Number {
+		t.Errorf("the send under %d said %s: it was held back at home", l.Number, l.Text)
+	}
+	refused := d.await(string(node.Refused), next.At)
+	if refused.Number != at.Number || !strings.HasPrefix(refused.From, "a@") {
+		t.Errorf("mail of %d from %s was refused, and not of %d from a", refused.Number, refused.From, at.Number)
+	}
+	for _, l := range d.said(got) {
+		if strings.HasSuffix(l.Text, "trap") {
+			t.Errorf("the message of the old term was accepted after the successor's: %+v", l)
+		}
+	}
+	a.await(string(node.TermEnded), next.At)
+	old, _ := s.passes(at.At, expiry+slack)
+	if old.player != "a" || old.last > at.At {
+		t.Errorf("%s acted %v after its process had stopped", old.player, old.last-at.At)
+	}
+	s.judge()
+}
