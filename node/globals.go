@@ -65,6 +65,35 @@ func (n *Node) WhereisGlobal(ctx context.Context, name string) (actor.PID, error
 	return pid, told(err)
 }
 
+// Holder is who holds a name, and under which term.
+type Holder = global.Holder
+
+// LookupGlobal is WhereisGlobal that also tells the term, and whether ZooKeeper
+// can be reached just now.
+func (n *Node) LookupGlobal(ctx context.Context, name string) (Holder, error) {
+	h, err := n.globals.Lookup(ctx, name)
+	return h, told(err)
+}
+
+// FreshGlobal is LookupGlobal that asks ZooKeeper, behind a write of our own: it
+// does not return a holder who had been replaced, anywhere, before it was called.
+// Between its answer and what the caller does with it the name may pass.
+func (n *Node) FreshGlobal(ctx context.Context, name string) (Holder, error) {
+	h, err := n.globals.Fresh(ctx, name)
+	return h, told(err)
+}
+
+// AtLeastGlobal is LookupGlobal that returns no holder of an older term than that
+// one, which may have come with a message: from the cache if that is new enough.
+// ErrNoSuchTerm: the term is not one of this name in this cluster.
+func (n *Node) AtLeastGlobal(ctx context.Context, name string, term actor.Term) (Holder, error) {
+	h, err := n.globals.AtLeast(ctx, name, term)
+	return h, told(err)
+}
+
+// ErrNoSuchTerm: a look-up was to wait for a term that cannot come.
+var ErrNoSuchTerm = global.ErrNoSuchTerm
+
 // Holding says whether this node holds the name and may act as its holder at
 // this moment, and under which term.
 func (n *Node) Holding(name string) (actor.Term, bool) { return n.globals.Holding(name) }

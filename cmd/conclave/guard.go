@@ -32,6 +32,11 @@ lives that was started before the node was. Until then nothing is ended and noth
 started again; HUP, INT, QUIT or TERM end the guard without more ado if PROGRAM
 itself is gone. If the guard dies, PROGRAM runs on unguarded, and logs that.
 
+With -history FILE the guard is a witness for "conclave verify": before it ends a
+dead node's session it records that it saw the node dead. Without one, the record of
+a node that was killed cannot exclude that it acted until its lease ran out. FILE may
+be the one that PROGRAM records its own history in; it is made when it is needed.
+
 `
 
 // guarding starts a program and looks after what it leaves.
@@ -40,6 +45,7 @@ func guarding(ctx context.Context, args []string, stdout, stderr io.Writer) int 
 	var restart restartFlag
 	fs.Var(&restart, "restart", "start PROGRAM again when it fails; -restart=always also after exit status 0, never after it was asked to end")
 	backoff := fs.Duration("backoff", guard.DefaultBackoff, "`pause` before the first restart; it doubles up to 30s, and starts over after a run of 30s")
+	record := fs.String("history", "", "history `file` to record the deaths of PROGRAM's nodes in")
 	fs.SetOutput(io.Discard)
 	err := fs.Parse(args)
 	switch {
@@ -54,6 +60,8 @@ func guarding(ctx context.Context, args []string, stdout, stderr io.Writer) int 
 		err = errors.New("the program's name is empty")
 	case err == nil && *backoff <= 0:
 		err = fmt.Errorf("-backoff %v is no pause", *backoff)
+	case err == nil && restart != 0 && fs.NArg() > 1 && fs.Arg(1) == "--" && new(restartFlag).Set(fs.Arg(0)) == nil:
+		err = fmt.Errorf("-restart takes its value with a =: -restart=%s", fs.Arg(0))
 	}
 	if err != nil {
 		return misuse(stderr, "guard", err)
@@ -62,7 +70,25 @@ func guarding(ctx context.Context, args []string, stdout, stderr io.Writer) int 
 		fmt.Fprintln(stderr, "conclave guard:", err)
 		return exitFailed
 	}
-	var mu sync.Mutex // Say is called from several goroutines
+	var mu sync.Mutex // it is called from several goroutines
+	say := func(line string) {
+		mu.Lock()
+		defer mu.Unlock()
+		fmt.Fprintln(stderr, "conclave guard:", line)
+	}
+	var died func(incarnation uint64, label string)
+	if *record != "" {
+		w, err := newWitness(*record)
+		if err != nil {
+			say(err.Error())
+			return exitFailed
+		}
+		died = func(incarnation uint64, label string) {
+			if err := w.died(incarnation, label); err != nil {
+				say(fmt.Sprintf("the death of node #%016x could not be recorded: %v", incarnation, err))
+			}
+		}
+	}
 	return guard.Run(ctx, guard.Options{
 		Program: fs.Arg(0),
 		Args:    fs.Args()[1:],
@@ -72,11 +98,8 @@ func guarding(ctx context.Context, args []string, stdout, stderr io.Writer) int 
 			h := keeper.Handover{Servers: s.Servers, Session: s.ID, Password: s.Password, Timeout: s.Timeout}
 			return keeper.CloseSession(ctx, h, nil)
 		},
-		Say: func(line string) {
-			mu.Lock()
-			defer mu.Unlock()
-			fmt.Fprintln(stderr, "conclave guard:", line)
-		},
+		Died:   died,
+		Say:    say,
 		Stdin:  os.Stdin,
 		Stdout: os.Stdout,
 		Stderr: os.Stderr,

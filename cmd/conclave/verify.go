@@ -108,7 +108,11 @@ func (r *reading) file(name string, stderr io.Writer) {
 		in = f
 	}
 	rec, err := history.Read(in)
-	r.events = append(r.events, rec.Events...)
+	if r.events == nil { // without a copy: it may be large
+		r.events = rec.Events
+	} else {
+		r.events = append(r.events, rec.Events...)
+	}
 	for _, line := range rec.Torn {
 		tell("line %d is torn: its process was killed as it wrote it", line)
 	}

@@ -428,11 +428,13 @@ func TestExtensionIsToldBeforeItHolds(t *testing.T) {
 			t.Errorf("until %v, want %v", first, l.Until())
 		}
 		time.Sleep(2 * testT)
+		synctest.Wait()
 		if n := len(told); n < 12 || told[n-1] != l.Until() {
 			t.Errorf("told %d extensions, the last until %v; it lasts until %v", n, told[max(0, n-1)], l.Until())
 		}
 		last := l.OnExtend(nil)
 		time.Sleep(testT)
+		synctest.Wait()
 		if told[len(told)-1] != last {
 			t.Errorf("told after it was not asked for any more")
 		}

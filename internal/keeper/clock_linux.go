@@ -1,6 +1,8 @@
 package keeper
 
 import (
+	"os"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -18,4 +20,23 @@ func systemClock() Clock {
 		}
 		return time.Duration(ts.Nano())
 	}
+}
+
+// hostTime is the time namespace that every process is in unless it was put into
+// another, whose clocks are shifted.
+const hostTime = "time:[4026531834]"
+
+// bootID is the kernel's random name of this boot, and of the time namespace
+// within it.
+func bootID() string {
+	id, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return ""
+	}
+	boot := strings.TrimSpace(string(id))
+	// Kernels without time namespaces have no such file.
+	if space, err := os.Readlink("/proc/self/ns/time"); err == nil && space != hostTime {
+		boot += " " + space
+	}
+	return boot
 }

@@ -10,3 +10,6 @@ func systemClock() Clock {
 	start := time.Now()
 	return func() time.Duration { return time.Since(start) }
 }
+
+// bootID: this clock began with this process.
+func bootID() string { return "" }

@@ -27,6 +27,10 @@ type Clock func() time.Duration
 // all processes of one boot share it.
 func SystemClock() Clock { return systemClock() }
 
+// BootID names all processes whose SystemClocks show the same. Empty: this one's
+// can be compared with no other.
+func BootID() string { return bootID() }
+
 // Config says which ZooKeeper to use and as whom.
 type Config struct {
 	// Servers are "host:port" (":2181" if no port is named). At least one.

@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"time"
 
@@ -110,17 +111,28 @@ func run(ctx context.Context, root string, m mutants.Mutant, overlay string) (st
 	return text, err
 }
 
-// firstWords is the first thing that a failed test said.
+// seedOnly are lines that say how to replay a run, not what is wrong with it.
+var seedOnly = regexp.MustCompile(`schedules from seed|^[A-Z_]*SEED=\d+$|^seed \d+$`)
+
+// firstWords is what a failed test said first, a few lines of it: some of them
+// may be its log.
 func firstWords(out string) string {
+	var said []string
 	for _, line := range strings.Split(out, "\n") {
 		trimmed := strings.TrimSpace(line)
 		file, rest, ok := strings.Cut(trimmed, ": ")
-		if ok && strings.Contains(filepath.Base(file), ".go:") && rest != "" && !strings.Contains(rest, "schedules from seed") {
-			return trimmed
+		switch {
+		case ok && strings.Contains(filepath.Base(file), ".go:") && rest != "" && !seedOnly.MatchString(rest):
+			said = append(said, trimmed)
+		case strings.HasPrefix(trimmed, "panic:"):
+			said = append(said, trimmed)
 		}
-		if strings.HasPrefix(trimmed, "panic:") {
-			return trimmed
+		if len(said) == 3 {
+			break
 		}
 	}
-	return "(it failed without a word)"
+	if len(said) == 0 {
+		return "(it failed without a word)"
+	}
+	return strings.Join(said, "\n            ")
 }
