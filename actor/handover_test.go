@@ -137,3 +137,26 @@ func TestInheritedIsThereForItsTypeOnly(t *testing.T) {
 		synctest.Wait()
 	})
 }
+
+// Another node told the holder to exit, which traps that. What tells it so is no
+// mail that was confirmed to anybody, and no next holder reads it.
+func TestExitSignalsAreNotGivenBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := NewSystem(SystemConfig{Node: testNode("n")})
+		tenure := NewTenure(context.Background(), MakeTerm("c", "x", 7), nil)
+		over := make(chan error, 1)
+		pid := s.Spawn(func(p *Process) error {
+			p.TrapExit(true)
+			<-p.Done()
+			return nil
+		}, InTenure(tenure), OnExit(func(_ PID, reason error) { over <- reason }))
+		synctest.Wait()
+		s.Deliver(Envelope{Kind: KindStop, From: MakePID(testNode("other"), 0), To: pid, Reason: Shutdown})
+		w := &will{}
+		tenure.HandOver(w)
+		<-over
+		if len(w.mail) != 0 {
+			t.Errorf("given back: %+v", w.mail)
+		}
+	})
+}

@@ -14,9 +14,10 @@ type Message struct {
 }
 
 // confirmed says whether m, in a mailbox, was confirmed to its sender's node: From
-// is that node then, and no process.
+// is that node then, and no process. An Exited that a node caused looks the same
+// but for its body.
 func (m *Message) confirmed() bool {
-	return m.From.serial == 0 && m.call == nil && !m.From.IsZero()
+	return m.From.serial == 0 && m.call == nil && !m.From.IsZero() && !isSignal(m.body)
 }
 
 // handOut makes m what its receiver sees: no sender, if no process sent it.

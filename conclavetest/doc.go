@@ -48,7 +48,10 @@
 //
 // All that the cluster chooses by chance follows from the seed: plans of faults,
 // and whatever the test draws from [Cluster.Rand] and [Cluster.Chance]. A test that
-// fails prints its seed and what was done when.
+// fails prints its seed and what was done when:
+//
+//	go test -run '^TestCounter$' -conclavetest.seed=N    # the same again
+//	go test -run '^TestCounter$' -conclavetest.log       # prints what the nodes log
 //
 // The order in which goroutines run that can run at the same moment of virtual time
 // does not follow from the seed: the bubble gives virtual time, not a fixed

@@ -83,6 +83,9 @@ func (n *Node) Index() int { return n.host.index }
 // Name is the node's name: n0, n1 and so on, or the guest's.
 func (n *Node) Name() string { return n.host.name }
 
+// String is the node's name: a node in an error message says which one it is.
+func (n *Node) String() string { return n.Name() }
+
 // Running says whether the node has been neither killed nor told to stop.
 func (n *Node) Running() bool { return !n.gone.Load() }
 

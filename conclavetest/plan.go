@@ -1,6 +1,7 @@
 package conclavetest
 
 import (
+	"cmp"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -62,10 +63,14 @@ const longest = 40 * time.Second
 // the same for the same seed, if the same was drawn before. No kinds means all.
 // Guests take part in what is about connections.
 func (c *Cluster) Plan(d time.Duration, count int, kinds ...Kind) Plan {
+	c.Helper()
 	if len(kinds) == 0 {
 		kinds = Kinds()
 	}
 	everybody := len(c.all())
+	if everybody == 0 {
+		c.Fatal("there is no node that faults could be planned for")
+	}
 	plan := make(Plan, 0, count)
 	for range count {
 		f := Fault{
@@ -90,7 +95,7 @@ func (c *Cluster) Plan(d time.Duration, count int, kinds ...Kind) Plan {
 		}
 		plan = append(plan, f)
 	}
-	slices.SortStableFunc(plan, func(a, b Fault) int { return int(a.At - b.At) })
+	slices.SortStableFunc(plan, func(a, b Fault) int { return cmp.Compare(a.At, b.At) })
 	return plan
 }
 
@@ -117,9 +122,12 @@ func (c *Cluster) Play(plan Plan) {
 	}
 	var steps []step
 	for _, f := range plan {
+		if !slices.Contains(Kinds(), f.Kind) {
+			c.Fatalf("there is no kind of fault %q: see Kinds", f.Kind)
+		}
 		steps = append(steps, step{f.At, func() { c.inflict(f) }}, step{f.At + f.For, func() { c.undo(f) }})
 	}
-	slices.SortStableFunc(steps, func(a, b step) int { return int(a.at - b.at) })
+	slices.SortStableFunc(steps, func(a, b step) int { return cmp.Compare(a.at, b.at) })
 	began := time.Now()
 	for _, s := range steps {
 		time.Sleep(s.at - time.Since(began))

@@ -54,6 +54,9 @@ func Configure(f func(name string, cfg *node.Config)) Option {
 // [Cluster.Rand], follow from seed. Zero takes the one of the flag
 // -conclavetest.seed, or a fresh one. A test that fails prints its seed and what
 // was done to the cluster.
+//
+// Within f, c is the test: say c.Error and c.Fatal. Those of t fail it as well, but
+// package testing takes t.Fatal in there for a mistake.
 func Run(t *testing.T, seed uint64, nodes int, f func(c *Cluster), opts ...Option) {
 	t.Helper()
 	if nodes < 0 {
@@ -75,12 +78,22 @@ func Run(t *testing.T, seed uint64, nodes int, f func(c *Cluster), opts ...Optio
 			fmt.Fprintln(os.Stderr, replay(name, seed))
 		}
 	}()
-	synctest.Test(t, func(t *testing.T) {
-		c := newCluster(t, seed, nodes, o)
-		t.Cleanup(func() {
+	whole := !t.Failed() // it may have run other clusters before
+	synctest.Test(t, func(bubble *testing.T) {
+		c := newCluster(bubble, seed, nodes, o)
+		failed := func() bool { return bubble.Failed() || whole && t.Failed() }
+		bubble.Cleanup(func() {
 			c.end()
-			over = t.Failed() // and has been told
+			if over = failed(); over {
+				c.tellSeed()
+			}
 		})
+		defer func() {
+			if r := recover(); r != nil { // what is logged is lost then
+				fmt.Fprintln(os.Stderr, replay(name, seed))
+				panic(r)
+			}
+		}()
 		c.startAll()
 		f(c)
 	})
@@ -92,11 +105,8 @@ func replay(name string, seed uint64) string {
 	return fmt.Sprintf("to replay: go test -run '^%s$' -conclavetest.seed=%d", name, seed)
 }
 
-// tellSeed prints how to replay a test that has failed.
+// tellSeed prints what was done and how to replay it, for a test that has failed.
 func (c *Cluster) tellSeed() {
-	if !c.Failed() {
-		return
-	}
 	c.Logf("what was done to the cluster, by virtual time:\n%s", c.trace.String())
 	c.Log(replay(c.Name(), c.Seed))
 }

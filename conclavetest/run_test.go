@@ -74,8 +74,22 @@ func TestFailingRunPrintsTheSeedThatReplaysIt(t *testing.T) {
 	if again := run(strings.TrimSpace(seed), "await"); choice(again) != choice(first) || choice(first) == "" {
 		t.Errorf("seed %s made %q, then %q", seed, choice(first), choice(again))
 	}
-	if out := run("77", "leak"); !strings.Contains(out, "-conclavetest.seed=77") {
-		t.Errorf("a test that leaves a goroutine behind does not print its seed:\n%s", out)
+	if out := run("77", "kind"); !strings.Contains(out, `there is no kind of fault "earthquake"`) {
+		t.Errorf("faults of no kind are not told:\n%s", out)
+	}
+	for how, whose := range map[string]string{
+		"leak":  "a test that leaves a goroutine behind",
+		"panic": "a test whose function panics",
+		"outer": "a test that fails by the T outside the bubble",
+		"fatal": "a test that ends by the T outside the bubble",
+	} {
+		out := run("77", how)
+		if !strings.Contains(out, "-conclavetest.seed=77") {
+			t.Errorf("%s does not print its seed:\n%s", whose, out)
+		}
+		if how != "leak" && how != "panic" && !strings.Contains(out, "partition n0 and n1") {
+			t.Errorf("%s does not print what was done:\n%s", whose, out)
+		}
 	}
 }
 
@@ -87,8 +101,19 @@ func TestFailsOnPurpose(t *testing.T) {
 		c.Logf("drawn %d", c.Rand.Uint64())
 		c.Partition(0, 1)
 		c.Restart(0)
-		if os.Getenv("CONCLAVETEST_FAIL") == "leak" {
+		switch os.Getenv("CONCLAVETEST_FAIL") {
+		case "leak":
 			go func() { select {} }()
+			return
+		case "panic":
+			panic("on purpose")
+		case "outer":
+			t.Errorf("%v is not as it should be", c.Node(0))
+			return
+		case "fatal":
+			t.Fatal("on purpose")
+		case "kind":
+			c.Faults(time.Hour, 3, "earthquake")
 			return
 		}
 		c.AwaitWithin(time.Second, "something that never comes", func() bool { return false })

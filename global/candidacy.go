@@ -226,6 +226,9 @@ func (c *candidacy) step(e event) {
 		tell(&c.standing, nil)
 	}
 	c.stepped()
+	if c.inheritance.candidate != next.mine { // that one will hold no term
+		c.inheritance = inheritance{}
+	}
 }
 
 func (c *candidacy) do(a action) {

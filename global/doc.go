@@ -19,7 +19,7 @@
 // The holder's process, and all that it spawns, act under the lease: it is
 // checked before each of their sends, and when it ends their context does. First
 // they return, then the znode is deleted, then the next one can be first. If they
-// take longer than half a session timeout that is reported ([Stuck]), and the
+// take longer than 7/16 of the session timeout that is reported ([Stuck]), and the
 // node stands for nothing new until they have returned.
 //
 // A lease that has lapsed is final, whatever the session does: the node stands

@@ -17,11 +17,12 @@ import (
 // replies, watches that fire late, expiring and abandoned sessions, and holders
 // that end as they like. At every moment it checks what must never be.
 
-// Among what happens here are FAULTS 3, 6, 9 to 13 and 16.
+// Among what happens here are the failures 3, 6, 9 to 13 and 16 of
+// docs/guarantees.md.
 func TestExplorerNeverTwoHolders(t *testing.T) { exploreElections(t, powers{}) }
 
 // With an administrator who deletes candidates' znodes, two may act for a moment
-// (FAULTS 14), but the terms still rise.
+// (failure 14), but the terms still rise.
 func TestExplorerTermsRiseWhateverIsDeleted(t *testing.T) { exploreElections(t, powers{admin: true}) }
 
 func TestExplorerStuckHolders(t *testing.T) { exploreElections(t, powers{stuck: true}) }

@@ -17,7 +17,7 @@ func TestFault20QuorumLostForAMinute(t *testing.T) {
 		for _, m := range all {
 			m.register("boss", Run(idles))
 		}
-		holder := c.holder("boss")
+		c.holder("boss")
 		time.Sleep(5 * time.Second)
 		c.dev.Freeze() // and no session expires
 		start := time.Now()
@@ -40,7 +40,6 @@ func TestFault20QuorumLostForAMinute(t *testing.T) {
 				t.Error("nobody found")
 			}
 		}
-		_ = holder
 	})
 }
 

@@ -14,7 +14,7 @@ import (
 )
 
 // Names of tests that begin with TestFault carry the number of the failure in
-// the project's list.
+// docs/guarantees.md.
 
 func TestFault01BusyHolderFinishesBeforeTheNamePasses(t *testing.T) {
 	everywhere(t, func(t *testing.T, c *cluster) {
@@ -250,6 +250,70 @@ func TestFault11SessionExpiresWhileTheCreateIsLookedFor(t *testing.T) {
 		}
 		c.neverTwo("boss")
 	})
+}
+
+// As above, and the session is over at each step of the retry in turn, while the
+// answer to one of its requests is on its way, which may well show the dying
+// candidate: it expires, or our side gives it up. What stands afterwards is another
+// candidate, of the new session.
+func TestFault11DyingCandidateIsNotAdopted(t *testing.T) {
+	for name, over := range map[string]func(c *cluster, m *member, session int64){
+		"expires": func(c *cluster, _ *member, session int64) { c.dev.ExpireSession(session) },
+		"given up": func(c *cluster, m *member, _ int64) {
+			c.delete(m.keeper.Paths().Node(m.system.Node().Incarnation))
+		},
+	} {
+		asked := make(map[string]bool) // what the retries did when the session was over
+		for step := range int32(6) {
+			bubble(t, func(t *testing.T, c *cluster) {
+				m, other := c.join("n"), c.join("other")
+				other.register("boss", Run(idles)) // so that the name is there
+				other.withdraw("boss")
+				c.admin().session()
+				old := m.session().ID()
+				var lost, ended atomic.Bool
+				var requests atomic.Int32
+				c.dev.Inject(func(r zkdev.Request) zkdev.Fault {
+					switch {
+					case r.Session != old || r.Op == "ping":
+					case candidateCreates(r) && lost.CompareAndSwap(false, true):
+						return zkdev.LoseReply
+					case lost.Load() && requests.Add(1) == step+1:
+						asked[r.Op] = true
+						go func() {
+							over(c, m, old)
+							ended.Store(true)
+						}()
+					}
+					return zkdev.NoFault
+				})
+				pid := m.register("boss", Run(idles))
+				c.await("the session's end", ended.Load)
+				c.await("it holds under a new session", func() bool {
+					_, ok := m.g.Holding("boss")
+					return ok && m.session().ID() != old && len(c.candidates("boss")) == 1
+				})
+				term, _ := m.g.Holding("boss")
+				stands := 0
+				for _, n := range c.dev.Dump() {
+					if strings.Contains(n.Path, "/globals/boss/") {
+						stands++
+						if n.EphemeralOwner != m.session().ID() || n.Czxid != term.Number() {
+							t.Errorf("%s, step %d: %s is of session %#x, %#x held, and made by %d; the term is %v",
+								name, step, n.Path, n.EphemeralOwner, m.session().ID(), n.Czxid, term)
+						}
+					}
+				}
+				if stands != 1 || pid.Node() != m.system.Node() {
+					t.Errorf("%s, step %d: %d candidates stand, %v holds", name, step, stands, pid)
+				}
+				c.neverTwo("boss")
+			})
+		}
+		if len(asked) < 3 {
+			t.Errorf("%s: the retry was disturbed at %v only", name, asked)
+		}
+	}
 }
 
 // A session that is given up though ZooKeeper still keeps it: what it left in

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"conclave/actor"
 	"conclave/internal/keeper"
@@ -18,72 +19,85 @@ func (g *Globals) Fresh(ctx context.Context, name string) (Holder, error) {
 	if err := actor.CheckName(name); err != nil {
 		return Holder{}, err
 	}
-	v := newView(g, name) // never shown: it does not outlive the call
+	reader := newView(g, name) // shows nothing to anybody
 	for {
-		f, changed, err := g.readFresh(ctx, v)
-		if f != nil {
-			return f.holder(), nil
+		var shown *found
+		if v := g.view(name); v != nil {
+			shown = v.value.Load()
 		}
-		if err == nil {
-			select {
-			case <-changed:
+		f, err := g.readFresh(ctx, reader)
+		switch {
+		case f != nil:
+			return f.holder(), nil
+		case err == nil:
+			if err = g.awaitAnother(ctx, name, shown); err == nil {
 				continue
-			case <-ctx.Done():
-				err = context.Cause(ctx)
-			case <-g.ctx.Done():
-				return Holder{}, ErrClosed
+			}
+		case ctx.Err() == nil && mayPass(err):
+			if err = pause(ctx); err == nil {
+				continue
 			}
 		}
-		if ctx.Err() == nil && (errors.Is(err, keeper.ErrSessionLost) || errors.Is(err, keeper.ErrUnknownOutcome)) {
-			continue // in the next session, or once it is known how the write came out
-		}
-		if errors.Is(err, keeper.ErrClosed) {
+		if errors.Is(err, keeper.ErrClosed) || errors.Is(err, ErrClosed) {
 			return Holder{}, ErrClosed
 		}
 		return Holder{}, fmt.Errorf("%w of %q: %w", ErrNoHolder, name, err)
 	}
 }
 
-// readFresh reads the name once. Without a holder, changed is closed when that
-// may have changed.
-func (g *Globals) readFresh(ctx context.Context, v *view) (f *found, changed <-chan struct{}, err error) {
+// readFresh reads the name once; nil: nobody holds it.
+func (g *Globals) readFresh(ctx context.Context, reader *view) (*found, error) {
 	s, err := g.keeper.Session(ctx)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if err := s.Err(); err != nil { // over, and the next is not there yet
-		return nil, nil, pauseAfter(ctx, err)
+		return nil, err
 	}
 	// A write of our own goes through the quorum: what the server shows after it
 	// has everything that was committed before.
 	if _, err := s.Multi(ctx, s.Fence()); err != nil {
-		return nil, nil, pauseAfter(ctx, err)
+		return nil, err
 	}
-	if f, _, err = v.read(ctx, s, nil); f != nil || err != nil {
-		return f, nil, err
-	}
-	if err := g.names.has(ctx, v.name); err != nil { // so that unknown names set no watch
-		return nil, nil, err
-	}
-	fired := make(chan struct{})
-	once := make(chan struct{}, 1)
-	f, _, err = v.read(ctx, s, func() {
-		select {
-		case once <- struct{}{}:
-			close(fired)
-		default:
-		}
-	})
-	return f, fired, err
+	f, _, err := reader.read(ctx, s, nil)
+	return f, err
 }
 
-// pauseAfter waits a moment, so that a session that is over is not asked for in
-// a tight loop.
-func pauseAfter(ctx context.Context, err error) error {
-	wait, cancel := context.WithTimeout(ctx, retryMin)
-	defer cancel()
-	<-wait.Done()
+// awaitAnother waits for a holder. The one that the cache showed before ZooKeeper
+// was asked, and said that there is none, is none: if it is shown still, the watch
+// that should have told has been lost.
+func (g *Globals) awaitAnother(ctx context.Context, name string, shown *found) error {
+	if err := g.names.has(ctx, name); err != nil { // so that unknown names set no watch
+		return err
+	}
+	v := g.viewOf(name)
+	v.mu.Lock()
+	if v.value.Load() == shown {
+		v.outdateLocked()
+	}
+	v.mu.Unlock()
+	_, err := v.wait(ctx, nil)
 	return err
+}
+
+// mayPass says whether it is worth asking again: in the next session, over the
+// next connection, or once it is known how the write came out.
+func mayPass(err error) bool {
+	return !errors.Is(err, keeper.ErrClosed) &&
+		(errors.Is(err, keeper.ErrSessionLost) || errors.Is(err, keeper.ErrUnknownOutcome) || errors.Is(err, keeper.ErrNotConnected))
+}
+
+// pause waits a moment, so that a session that is over is not asked for in a
+// tight loop.
+func pause(ctx context.Context) error {
+	timer := time.NewTimer(retryMin)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
 
 // AtLeast is Lookup that does not answer with an older term than that one: from

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"conclave/actor"
+	"conclave/zkdev"
 )
 
 // The looker's watch on the holder is lost, so its cache goes on showing who has
@@ -116,6 +117,79 @@ func TestAtLeastTakesTheCacheOnlyIfThatIsNewEnough(t *testing.T) {
 			if h, err := looker.g.AtLeast(context.Background(), "boss", bad); !errors.Is(err, ErrNoSuchTerm) {
 				t.Errorf("%v of %s: %v, %v", bad, bad.Cluster(), h, err)
 			}
+		}
+	})
+}
+
+// The session ends while a look-up waits for a holder, and with it its watches.
+func TestFreshLookupThatWaitsOutlastsALostSession(t *testing.T) {
+	bubble(t, func(t *testing.T, c *cluster) {
+		first, looker := c.join("first"), c.join("looker")
+		first.register("boss", Run(idles))
+		first.withdraw("boss")
+		got := make(chan Holder, 1)
+		go func() {
+			ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+			defer cancel()
+			h, err := looker.g.Fresh(ctx, "boss")
+			if err != nil {
+				t.Error(err)
+			}
+			got <- h
+		}()
+		time.Sleep(time.Second)
+		c.dev.ExpireSession(looker.session().ID())
+		time.Sleep(time.Second)
+		pid := first.register("boss", Run(idles))
+		if h := <-got; h.PID != pid {
+			t.Errorf("%v, want %v", h, pid)
+		}
+	})
+}
+
+// The connection breaks between the write and the read, or on the read.
+func TestFreshLookupOutlastsABrokenConnection(t *testing.T) {
+	bubble(t, func(t *testing.T, c *cluster) {
+		pid := c.join("n").register("boss", Run(idles))
+		looker := c.join("looker")
+		for _, op := range []string{"multi", "getChildren2", "getData"} {
+			session, broken := looker.session().ID(), false
+			remove := c.dev.Inject(func(r zkdev.Request) zkdev.Fault {
+				if r.Session != session || r.Op != op || broken {
+					return zkdev.NoFault
+				}
+				broken = true
+				return zkdev.LoseReply
+			})
+			if h, err := looker.g.Fresh(short(), "boss"); err != nil || h.PID != pid {
+				t.Errorf("%s: %v, %v", op, h, err)
+			}
+			if remove(); !broken {
+				t.Errorf("there was no %s", op)
+			}
+		}
+	})
+}
+
+// The looker's server is behind and shows it the former holder.
+func TestFreshLookupThroughALaggingFollower(t *testing.T) {
+	ensemble(t, func(t *testing.T, c *cluster) {
+		follower := c.dev.Follower()
+		c.ways["looker"] = follower.DialContext
+		first, next, looker := c.join("first"), c.join("next"), c.join("looker")
+		old := first.register("boss", Run(idles))
+		next.register("boss", Run(idles))
+		looker.whereis("boss")
+		c.settle()
+		follower.Lag(time.Second)
+		first.withdraw("boss")
+		c.await("the next holds", func() bool { return len(c.holders("boss")) == 1 && c.holders("boss")[0] == next })
+		if got := looker.whereis("boss"); got != old {
+			t.Fatalf("the cache shows %v: this test shows nothing", got)
+		}
+		term, _ := next.g.Holding("boss")
+		if h, err := looker.g.Fresh(context.Background(), "boss"); err != nil || h.Term != term {
+			t.Errorf("fresh: %v, %v; want %v", h, err, term)
 		}
 	})
 }

@@ -18,10 +18,9 @@ type Standing struct {
 }
 
 // Line is who stands for a name, the first in line first, as ZooKeeper has it
-// now: it costs a Sync and a read for each candidate. watch (nil: none) is called
-// once when candidates have come or gone since. A name that nobody ever stood for
-// has no candidates.
-func (g *Globals) Line(ctx context.Context, name string, watch func()) ([]Standing, error) {
+// now: it costs a Sync and a read for each candidate. A name that nobody ever stood
+// for has no candidates.
+func (g *Globals) Line(ctx context.Context, name string) ([]Standing, error) {
 	if err := actor.CheckName(name); err != nil {
 		return nil, err
 	}
@@ -33,7 +32,7 @@ func (g *Globals) Line(ctx context.Context, name string, watch func()) ([]Standi
 	if err := s.Sync(ctx, parent); err != nil {
 		return nil, fmt.Errorf("who stands for %q: %w", name, err)
 	}
-	names, _, err := s.Children(ctx, parent, watch)
+	names, _, err := s.Children(ctx, parent, nil)
 	if errors.Is(err, keeper.ErrNoNode) {
 		return nil, nil
 	}

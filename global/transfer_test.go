@@ -36,7 +36,7 @@ func (h *heir) Pass(ctx context.Context, reason error) {
 
 func (m *member) line(name string) []Standing {
 	m.c.t.Helper()
-	line, err := m.g.Line(short(), name, nil)
+	line, err := m.g.Line(short(), name)
 	if err != nil {
 		m.c.t.Fatal(err)
 	}
@@ -69,7 +69,7 @@ func TestLineIsInTheOrderOfTheCandidates(t *testing.T) {
 		if term, _ := all[0].g.Holding("boss"); line[0].Number != term.Number() {
 			t.Errorf("the first is %v, it holds %v", line[0], term)
 		}
-		if _, err := all[0].g.Line(short(), "a/b", nil); !errors.Is(err, actor.ErrBadName) {
+		if _, err := all[0].g.Line(short(), "a/b"); !errors.Is(err, actor.ErrBadName) {
 			t.Error(err)
 		}
 	})
@@ -206,4 +206,39 @@ func TestStateGoesToTheVeryNextTermOfThatCandidateOnly(t *testing.T) {
 	if _, ok := expect("c-2", n, 40).due("c-2", 41); ok {
 		t.Error("state outlived a newer announcement")
 	}
+}
+
+// What a candidate was given goes with it.
+func TestStateIsForgottenWithItsCandidate(t *testing.T) {
+	bubble(t, func(t *testing.T, c *cluster) {
+		all := c.joinAll(2)
+		for _, m := range all {
+			m.register("boss", Run(idles))
+		}
+		a, b := all[0], all[1]
+		line := a.line("boss")
+		from, number := a.system.Node(), line[0].Number
+		if err := b.g.Expect(short(), "boss", line[1].Candidate, from, number); err != nil {
+			t.Fatal(err)
+		}
+		if err := b.g.Receive(short(), "boss", line[1].Candidate, from, number, "state"); err != nil {
+			t.Fatal(err)
+		}
+		b.g.mu.Lock()
+		candidacy := b.g.candidates["boss"]
+		b.g.mu.Unlock()
+		c.settle()
+		if !candidacy.inheritance.there {
+			t.Error("there is no state: this test shows nothing")
+		}
+		c.dev.ExpireSession(b.session().ID())
+		c.await("b stands anew", func() bool { return len(a.names("boss")) == 2 && a.line("boss")[1].Candidate != line[1].Candidate })
+		c.settle()
+		if candidacy.inheritance != (inheritance{}) {
+			t.Errorf("kept: %+v", candidacy.inheritance)
+		}
+		if err := b.g.Receive(short(), "boss", a.line("boss")[1].Candidate, from, number, "state"); !errors.Is(err, ErrUnexpected) {
+			t.Errorf("state for the former candidate: %v", err)
+		}
+	})
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 	"unique"
 
 	"conclave/actor"
@@ -73,9 +74,32 @@ func forHandOver(k transport.Kind) bool {
 	return isAsk(k) || k == transport.Moving || k == transport.Returned
 }
 
-// ask asks another node and waits for its answer. A link is made if need be. The
-// error is that node's refusal, a *refusal, or tells why there is no answer.
+// How soon a node that has too many questions is asked again.
+const (
+	askAgain     = 5 * time.Millisecond
+	askAgainMost = 200 * time.Millisecond
+)
+
+// ask asks another node and waits for its answer, again and again while that has too
+// many questions. A link is made if need be. The error is that node's refusal, a
+// *refusal, or tells why there is no answer.
 func (l *links) ask(ctx context.Context, node actor.NodeID, f transport.Frame) error {
+	for wait := askAgain; ; wait = min(2*wait, askAgainMost) {
+		err := l.askOnce(ctx, node, f)
+		if no := (*refusal)(nil); !errors.As(err, &no) || !no.busy {
+			return err
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return fmt.Errorf("%w: %w", err, context.Cause(ctx))
+		}
+	}
+}
+
+func (l *links) askOnce(ctx context.Context, node actor.NodeID, f transport.Frame) error {
 	h := unique.Make(node)
 	ref, x := l.asks.start(h)
 	defer l.asks.end(ref, h, nil)
@@ -111,7 +135,10 @@ func (l *links) post(ctx context.Context, node unique.Handle[actor.NodeID], f *t
 }
 
 // refusal is the answer no.
-type refusal struct{ why string }
+type refusal struct {
+	why  string
+	busy bool // it was not considered
+}
 
 func (e *refusal) Error() string { return e.why }
 
@@ -121,16 +148,22 @@ func (l *links) answer(c *connection, ref uint64, err error) {
 	if err != nil {
 		f.Flags, f.Body = answerNo, []byte(cutText(err.Error()))
 	}
+	if err == errBusy {
+		f.Flags |= answerBusy
+	}
 	_ = c.control.append(context.Background(), &f, true)
 }
 
-const answerNo transport.Flags = 1
+const (
+	answerNo   transport.Flags = 1
+	answerBusy transport.Flags = 2
+)
 
 // answered takes an answer.
 func (p *peer) answered(f *transport.Frame) {
 	var err error
 	if f.Flags&answerNo != 0 {
-		err = &refusal{string(f.Body)}
+		err = &refusal{string(f.Body), f.Flags&answerBusy != 0}
 	}
 	p.links.asks.end(f.Ref, p.base.NodeHandle(), err)
 }

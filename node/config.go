@@ -70,7 +70,8 @@ type Config struct {
 	// this alone makes sure that code which ignores its context never runs
 	// beside its successor's when ZooKeeper is out of reach. Without it the
 	// event StuckHolder is all that happens, and this node stands for nothing
-	// until the code has returned. Everything else in the process ends with it.
+	// until the code has returned. Everything else in the process ends with it;
+	// Logger and OnEvent have 10 ms to tell of it.
 	ExitOnStuckHolder bool
 
 	// Secret is what nodes must share to link. It is proved, never sent.

@@ -45,7 +45,8 @@
 //	n, err := node.Start(ctx, node.Config{..., History: f.Record})
 //
 // "conclave verify FILE..." reads the files of all nodes; package history says what
-// recording costs and what the record of a killed process is worth.
+// recording costs and what the record of a killed process is worth: with the word of
+// a witness, which "conclave guard -history FILE" is, as much as any other.
 //
 // # Under a guard
 //

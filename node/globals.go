@@ -85,7 +85,8 @@ func (n *Node) FreshGlobal(ctx context.Context, name string) (Holder, error) {
 
 // AtLeastGlobal is LookupGlobal that returns no holder of an older term than that
 // one, which may have come with a message: from the cache if that is new enough.
-// ErrNoSuchTerm: the term is not one of this name in this cluster.
+// The zero term asks for nothing. [ErrNoSuchTerm]: the term is not one of this name
+// in this cluster.
 func (n *Node) AtLeastGlobal(ctx context.Context, name string, term actor.Term) (Holder, error) {
 	h, err := n.globals.AtLeast(ctx, name, term)
 	return h, told(err)

@@ -54,7 +54,7 @@ func (g *guarded) handOver(ctx context.Context, h keeper.Handover) {
 	ctx, cancel := context.WithTimeout(ctx, guardTime)
 	defer cancel()
 	err := g.ward.Hold(ctx, guard.Session{
-		Incarnation: g.n.id.Incarnation, ID: h.Session, Password: h.Password, Timeout: h.Timeout, Servers: h.Servers,
+		Incarnation: g.n.id.Incarnation, Label: g.n.id.Name, ID: h.Session, Password: h.Password, Timeout: h.Timeout, Servers: h.Servers,
 	})
 	if err != nil && !errors.Is(err, guard.ErrNoGuard) { // which has been told
 		g.n.unguarded(err)

@@ -33,8 +33,15 @@ type handOver struct {
 
 func (h *handOver) move() move { return move{h.n.id, h.term.Number()} }
 
+// frame is one about the hand-over. The number is that of the cluster whose links
+// it goes over: if ZooKeeper was wiped meanwhile, it would say nothing there, or that
+// a term of the new cluster is over.
 func (h *handOver) frame(k transport.Kind) transport.Frame {
-	return transport.Frame{Kind: k, Scope: h.term.Scope(), TermNumber: h.term.Number()}
+	f := transport.Frame{Kind: k, Scope: h.term.Scope()}
+	if h.term.Cluster() == h.n.links.clusterID() {
+		f.TermNumber = h.term.Number()
+	}
+	return f
 }
 
 // Ending announces the move to this node and to every peer, in the lane in which
@@ -97,17 +104,19 @@ func (h *handOver) Unread(mail []actor.Unread) {
 func (h *handOver) Pass(ctx context.Context, reason error) {
 	h.mu.Lock()
 	h.closed = true
-	unread, given, stateErr := h.unread, h.given, h.stateErr
+	unread, typ, state, given, stateErr := h.unread, h.typ, h.state, h.given, h.stateErr
+	h.unread, h.state = nil, nil // the term and its candidacy remember h for long
 	h.mu.Unlock()
-	var parts []func()
+	var passed sync.WaitGroup
 	if panicked := (*actor.PanicError)(nil); errors.As(reason, &panicked) || errors.Is(reason, actor.ErrGoexit) {
 		h.failed(fmt.Errorf("the holder ended with %w", reason)) // what it gave may be half done
 	} else if given {
-		parts = append(parts, func() { h.passState(ctx) })
+		passed.Go(func() { h.passState(ctx, typ, state) })
 	} else if stateErr != nil {
 		h.failed(stateErr)
 	}
 	name := h.term.Scope()
+	var parts []func()
 	back := make(map[unique.Handle[actor.NodeID]][]any)
 	for node := range h.told { // nobody else has h by now
 		back[node] = nil
@@ -125,6 +134,7 @@ func (h *handOver) Pass(ctx context.Context, reason error) {
 		parts = append(parts, func() { h.giveBack(node, mail) })
 	}
 	h.all(ctx, parts)
+	passed.Wait() // it ends with ctx: no failure is told of too late
 }
 
 // all does everything at once and waits for it until ctx is done.
@@ -145,9 +155,9 @@ func (h *handOver) all(ctx context.Context, parts []func()) {
 	}
 }
 
-func (h *handOver) passState(ctx context.Context) {
+func (h *handOver) passState(ctx context.Context, typ string, state []byte) {
 	f := h.frame(transport.State)
-	f.ToName, f.Type, f.Body = h.candidate, h.typ, h.state
+	f.ToName, f.Type, f.Body = h.candidate, typ, state
 	if err := h.n.links.ask(ctx, h.to, f); err != nil {
 		h.failed(fmt.Errorf("the state was not taken: %w", err))
 	}

@@ -18,7 +18,8 @@ import (
 // on what came back.
 type moveTable struct {
 	n     *Node
-	count atomic.Int32 // names in it, so that mail for others costs nothing
+	next  func(context.Context, actor.Term) (global.Holder, error) // the holder of a later term
+	count atomic.Int32                                             // names in it, so that mail for others costs nothing
 
 	mu      sync.Mutex
 	names   map[string]*movingName
@@ -36,6 +37,7 @@ type movingName struct {
 	moving
 	cluster string        // that the terms are of
 	running bool          // somebody sends on
+	waiting int           // how many wait to send newer mail
 	watched bool          // somebody looks for a later holder
 	opened  chan struct{} // closed when newer mail may go
 }
@@ -50,6 +52,7 @@ const (
 	drainWithin    = 10 * time.Second // of Stop
 	forwardRetry   = 5 * time.Millisecond
 	forwardRetries = 200 * time.Millisecond
+	watchAfter     = time.Second // by then most markers have come
 )
 
 // errMovedOn: older mail came back while a holder was looked up.
@@ -57,25 +60,21 @@ var errMovedOn = errors.New("the name has moved on")
 
 func newMoveTable(n *Node) *moveTable {
 	t := &moveTable{n: n, names: make(map[string]*movingName)}
+	t.next = func(ctx context.Context, term actor.Term) (global.Holder, error) { return n.globals.Next(ctx, term) }
 	t.life, t.end = context.WithCancel(context.Background())
 	return t
 }
 
-// held is closed when mail for the name need wait no longer; nil: it need not.
-func (t *moveTable) held(name string) (over actor.Term, opened <-chan struct{}) {
-	if t.count.Load() == 0 {
-		return over, nil
-	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if m := t.names[name]; m != nil {
-		return m.over(name), m.opened
-	}
-	return over, nil
-}
-
 // note feeds what happened to a name.
 func (t *moveTable) note(name string, e any) {
+	returned, _ := e.(mvReturned)
+	if !t.taken(name, e) {
+		t.dead(name, returned.mail, actor.DeadMailboxFull)
+	}
+}
+
+// taken says false of mail that cannot be kept.
+func (t *moveTable) taken(name string, e any) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	m := t.names[name]
@@ -86,13 +85,12 @@ func (t *moveTable) note(name string, e any) {
 	case isReturned:
 		size := returned.mail.size()
 		if full || t.letters >= maxKept || t.bytes+size > maxKeptBytes {
-			t.n.links.running.Go(func() { t.dead(name, returned.mail, actor.DeadMailboxFull) })
-			return
+			return false
 		}
 		t.letters++
 		t.bytes += size
 	case isAnnounced && full, !isAnnounced && m == nil:
-		return
+		return true
 	}
 	if m == nil {
 		m = &movingName{cluster: t.n.links.clusterID(), opened: make(chan struct{})}
@@ -100,6 +98,7 @@ func (t *moveTable) note(name string, e any) {
 		t.count.Add(1)
 	}
 	t.stepLocked(name, m, e)
+	return true
 }
 
 // stepLocked says whether the first of the queue is to be sent by the caller, if
@@ -110,6 +109,7 @@ func (t *moveTable) stepLocked(name string, m *movingName, e any) bool {
 		m.running = true
 		t.done.Go(func() { t.forward(name, m) })
 	}
+	t.watchLocked(name, m)
 	if m.open() {
 		delete(t.names, name)
 		t.count.Add(-1)
@@ -170,7 +170,7 @@ func (t *moveTable) forward(name string, m *movingName) {
 			}
 			wait = min(max(2*wait, forwardRetry), forwardRetries)
 		case outGone:
-			t.n.log.Warn("a message that a holder handed back is lost", "name", name, "type", mail.typ, "error", err)
+			t.n.log.Warn("a message that a holder handed back is lost", "name", name, "type", mail.typeName(), "error", err)
 			t.dead(name, mail, actor.DeadNoHolder)
 		}
 		t.mu.Lock()
@@ -193,7 +193,7 @@ func (t *moveTable) send(name string, m *movingName, mail kept) (outcome, error)
 	t.mu.Lock()
 	over := m.over(name)
 	t.mu.Unlock()
-	next, err := t.n.globals.Next(ctx, over)
+	next, err := t.next(ctx, over)
 	pid := next.PID
 	if err != nil {
 		if errors.Is(err, global.ErrClosed) {
@@ -226,7 +226,7 @@ func (t *moveTable) send(name string, m *movingName, mail kept) (outcome, error)
 }
 
 func (t *moveTable) dead(name string, mail kept, r actor.DeadReason) {
-	t.n.system.DeadLetter(actor.DeadLetter{Name: name, Type: mail.typ, Reason: r})
+	t.n.system.DeadLetter(actor.DeadLetter{Name: name, Type: mail.typeName(), Reason: r})
 }
 
 // over is the latest term of the name that is being handed over.
@@ -235,47 +235,64 @@ func (m *movingName) over(name string) actor.Term { return actor.MakeTerm(m.clus
 // await waits until mail for the name need not wait. Where it had to, a holder of
 // a term later than the one given back is to be looked up.
 func (t *moveTable) await(ctx context.Context, name string) (over actor.Term, waited bool, err error) {
-	over, held := t.held(name)
-	if held == nil {
+	if t.count.Load() == 0 {
 		return over, false, nil
 	}
-	t.watch(name)
-	select {
-	case <-held:
-		return over, true, nil
-	case <-ctx.Done():
-		return over, true, &alsoError{ErrNoHolder, fmt.Errorf("global %q is being handed over: %w", name, context.Cause(ctx))}
+	t.mu.Lock()
+	m := t.names[name]
+	if m == nil {
+		t.mu.Unlock()
+		return over, false, nil
 	}
-}
-
-// watch looks for a holder of a later term, on behalf of those who wait: should
-// the old one never come to an end, the next may come all the same, as its session
-// ends. The term table then tells raised.
-func (t *moveTable) watch(name string) {
+	over = m.over(name)
+	m.waiting++
+	t.watchLocked(name, m)
+	t.mu.Unlock()
+	select {
+	case <-m.opened:
+	case <-ctx.Done():
+		err = &alsoError{ErrNoHolder, fmt.Errorf("global %q is being handed over: %w", name, context.Cause(ctx))}
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	m := t.names[name]
-	if m == nil || m.watched || t.closed || len(m.moves) == 0 {
+	m.waiting--
+	return over, true, err
+}
+
+// watchLocked looks for a holder of a later term, on behalf of the mail that waits
+// here: should the old one never come to an end, the next may come all the same, as
+// its session ends.
+func (t *moveTable) watchLocked(name string, m *movingName) {
+	if m.watched || t.closed || len(m.moves) == 0 || m.waiting == 0 && !m.stays() {
 		return
 	}
 	m.watched = true
-	over, opened := m.over(name), m.opened
 	t.done.Go(func() {
 		ctx, cancel := context.WithCancel(t.life)
 		defer cancel()
 		t.done.Go(func() {
 			select {
-			case <-opened:
+			case <-m.opened:
 				cancel()
 			case <-ctx.Done():
 			}
 		})
-		if next, err := t.n.globals.Next(ctx, over); err == nil {
-			t.note(name, mvRaised{next.Term.Number()})
+		timer := time.NewTimer(watchAfter)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
 		}
+		t.mu.Lock()
+		over := m.over(name)
+		t.mu.Unlock()
+		next, err := t.next(ctx, over)
 		t.mu.Lock()
 		defer t.mu.Unlock()
 		m.watched = false
+		if err == nil && !m.open() { // else it is not in the table any more
+			t.stepLocked(name, m, mvRaised{next.Term.Number()})
+		}
 	})
 }
 
@@ -328,6 +345,6 @@ func (t *moveTable) close() {
 	t.closed = true
 	t.mu.Unlock()
 	t.end()
-	t.each(mvRaised{1<<63 - 1}) // no move keeps anything back now
+	t.each(mvClosed{})
 	t.done.Wait()
 }

@@ -3,7 +3,9 @@
 package node
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 
 	"conclave/actor"
 )
@@ -31,7 +33,15 @@ type kept struct {
 	remote bool
 }
 
-func (k kept) size() int { return len(k.data) }
+func (k kept) size() int { return len(k.data) + len(k.typ) }
+
+// typeName is its type, for people.
+func (k kept) typeName() string {
+	if k.remote {
+		return k.typ
+	}
+	return strings.TrimPrefix(fmt.Sprintf("%T", k.body), "*")
+}
 
 // moving is what this node keeps for one name. The zero value is of a name that
 // does not move: mail for it goes its way.
@@ -54,6 +64,7 @@ type (
 	mvLost   struct{ holder actor.NodeID } // no marker will come from there: the link is lost
 	mvRaised struct{ number int64 }        // a term of that number was heard of: lower ones are over
 	mvSent   struct{ outcome outcome }     // what became of the first of the queue
+	mvClosed struct{}                      // the node stops: no marker is waited for
 )
 
 // outcome is what is known of a message that was sent on.
@@ -82,6 +93,8 @@ func (m *moving) step(e any) (send bool) {
 		m.drop(func(x move) bool { return x.holder == e.holder })
 	case mvRaised:
 		m.drop(func(x move) bool { return x.number < e.number })
+	case mvClosed:
+		m.moves = nil
 	case mvSent:
 		m.under = false
 		if e.outcome != outNot {
@@ -101,8 +114,15 @@ func (m *moving) step(e any) (send bool) {
 	return m.under
 }
 
+// maxMoves is how many markers are waited for of one name: more than one only where
+// some of them are late. No peer can make us remember more.
+const maxMoves = 64
+
 func (m *moving) announced(x move) {
 	if !slices.Contains(m.moves, x) {
+		if len(m.moves) >= maxMoves {
+			m.moves = slices.Delete(m.moves, 0, 1)
+		}
 		m.moves = append(m.moves, x)
 	}
 	m.last = max(m.last, x.number)
@@ -114,6 +134,9 @@ func (m *moving) drop(is func(move) bool) { m.moves = slices.DeleteFunc(m.moves,
 // before this was asked. A look-up that ends after a further move has been marked
 // finds the holder after that, and what came back meanwhile goes there first.
 func (m *moving) clear() bool { return len(m.moves) == 0 && len(m.back) == 0 }
+
+// stays says whether something waits here for a marker, except newer mail.
+func (m *moving) stays() bool { return len(m.moves) > 0 && len(m.back)+len(m.queue) > 0 }
 
 // open says whether newer mail for the name may go its way.
 func (m *moving) open() bool { return len(m.moves) == 0 && len(m.back) == 0 && len(m.queue) == 0 }

@@ -47,6 +47,7 @@ func TestMovingScenarios(t *testing.T) {
 		{"the link to the holder is lost", []any{
 			mvAnnounced{h1}, back(h1, "a"), mvLost{h2.holder}, mvLost{h1.holder}, mvSent{outAccepted},
 		}, []string{"wait", "wait", "wait", "a", "open"}},
+		{"the node stops", []any{mvAnnounced{h1}, back(h1, "a"), mvClosed{}, mvSent{outGone}}, []string{"wait", "wait", "a", "open"}},
 		{"a successor is heard of", []any{mvAnnounced{h1}, mvRaised{1}, mvRaised{2}}, []string{"wait", "wait", "open"}},
 	} {
 		var m moving

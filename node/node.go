@@ -370,6 +370,10 @@ func strange(paths keeper.Paths, e registry.Event) Event {
 	return Event{Kind: Strange, Name: paths.Service(e.Service) + "/" + e.Child, Err: errors.New("its name is not a PID")}
 }
 
+// lastWords is how long a logger and OnEvent have before the process of a stuck
+// holder ends: far less than T/16, which is what there is.
+const lastWords = 10 * time.Millisecond
+
 func (n *Node) globalEvent(e global.Event) {
 	switch e := e.(type) {
 	case global.TermBegan:
@@ -387,6 +391,9 @@ func (n *Node) globalEvent(e global.Event) {
 	case global.Elected:
 		n.event(Event{Kind: Elected, Term: e.Term, PID: e.PID})
 	case global.Stuck:
+		if n.cfg.ExitOnStuckHolder { // also if whoever is told of it does not return
+			time.AfterFunc(lastWords, func() { os.Exit(StuckExitCode) })
+		}
 		n.log.Error("a holder does not return although its term is over", "name", e.Term.Scope(), "term", e.Term.Number(), "pid", e.PID)
 		n.event(Event{Kind: StuckHolder, Term: e.Term, PID: e.PID})
 		if n.cfg.ExitOnStuckHolder {

@@ -2,9 +2,6 @@ package node
 
 import (
 	"fmt"
-	"os"
-	"runtime"
-	"strings"
 	"time"
 
 	"conclave/actor"
@@ -28,22 +25,9 @@ func newRecorder(cfg Config) *recorder {
 	r := &recorder{to: cfg.History, now: cfg.Clock, same: history.Event{Label: cfg.Name}}
 	if r.now == nil {
 		r.now = keeper.SystemClock()
-		r.same.Boot = bootID()
+		r.same.Boot = keeper.BootID()
 	}
 	return r
-}
-
-// bootID tells which boot the system's clock belongs to. Where the clocks of two
-// processes have nothing to do with each other it is empty.
-func bootID() string {
-	if runtime.GOOS != "linux" {
-		return ""
-	}
-	id, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
-	if err != nil {
-		return ""
-	}
-	return strings.TrimSpace(string(id))
 }
 
 // clock is nil if nothing is recorded, and so need not be read.

@@ -17,6 +17,10 @@ type stub struct {
 	id       actor.NodeID
 	listener transport.Listener
 
+	// Where it dials: it says that it knows the frames of hand-overs, and answers
+	// yes to all that it is asked.
+	handsOver, yes bool
+
 	mu    sync.Mutex
 	conns []transport.Conn
 	up    chan transport.Conn // connections that have become links
@@ -54,7 +58,8 @@ func (s *stub) hello(m *member) []byte {
 		Name, Address string
 		Incarnation   uint64
 		Cluster       string
-	}{s.id.Name, s.id.Address, s.id.Incarnation, m.awaitTold(node.SessionUp, 0).Cluster})
+		HandsOver     bool
+	}{s.id.Name, s.id.Address, s.id.Incarnation, m.awaitTold(node.SessionUp, 0).Cluster, s.handsOver})
 	s.c.ok(err)
 	return b
 }
@@ -75,6 +80,9 @@ func (s *stub) dial(m *member) transport.Conn {
 	}
 	s.write(conn, transport.Control, &transport.Frame{Kind: transport.Go})
 	go s.serve(conn)
+	if s.yes {
+		go s.agree(conn)
+	}
 	return conn
 }
 
@@ -90,6 +98,17 @@ func (s *stub) serve(conn transport.Conn) {
 			s.up <- conn
 		case transport.Ping:
 			s.write(conn, transport.Control, &transport.Frame{Kind: transport.Pong})
+		}
+	}
+}
+
+// agree answers yes to every question.
+func (s *stub) agree(conn transport.Conn) {
+	dec := transport.NewDecoder(transport.LaneReader(conn, transport.Messages), 0)
+	var f transport.Frame
+	for dec.Next(&f) == nil {
+		if f.Ref != 0 {
+			s.write(conn, transport.Control, &transport.Frame{Kind: transport.Answer, Ref: f.Ref})
 		}
 	}
 }

@@ -76,12 +76,18 @@ func TestStuckHolderEndsItsProcessBeforeTheNextBegins(t *testing.T) {
 
 const stuckRoot = "/stuck"
 
-// stuckProgram holds the name and does not stop, whatever it is told.
+// stuckProgram holds the name and does not stop, whatever it is told. Nor does
+// whoever listens to its events come back.
 func stuckProgram(t *testing.T, addr string) {
 	l := &line{to: dialTCP}
 	n, err := node.Start(t.Context(), node.Config{
 		ZooKeeper: strings.Split(addr, ","), Root: stuckRoot, SessionTimeout: realSession,
 		DialZooKeeper: l.dial, ExitOnStuckHolder: true, Logger: testLogger(),
+		OnEvent: func(e node.Event) {
+			if e.Kind == node.StuckHolder {
+				select {}
+			}
+		},
 	})
 	if err != nil {
 		t.Fatal(err)

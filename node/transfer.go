@@ -47,7 +47,7 @@ func (e *TransferError) Unwrap() error { return e.Cause }
 // Candidates is the nodes that stand for the name, in the order in which they
 // would hold it; the first holds it or is being elected. It asks ZooKeeper.
 func (n *Node) Candidates(ctx context.Context, name string) ([]actor.NodeID, error) {
-	line, err := n.globals.Line(ctx, name, nil)
+	line, err := n.globals.Line(ctx, name)
 	if err != nil {
 		return nil, told(err)
 	}
@@ -169,21 +169,23 @@ func (n *Node) notHolder(ctx context.Context, name string) error {
 	}
 }
 
+// lookAgain is how often the line is read while somebody has to leave it.
+const lookAgain = 50 * time.Millisecond
+
 // clearWay sees to it that the target's candidate is right behind the holder's:
 // whoever is between them is asked to go to the back, one after the other so that
 // they keep their order. It returns that candidate.
 func (n *Node) clearWay(ctx context.Context, term actor.Term, to actor.NodeID) (candidate string, err error) {
 	asked := make(map[string]struct{})
 	for {
-		changed := make(chan struct{})
-		line, err := n.globals.Line(ctx, term.Scope(), func() { close(changed) })
+		line, err := n.globals.Line(ctx, term.Scope())
 		if err != nil {
 			return "", err
 		}
 		if len(line) == 0 || line[0].Number != term.Number() {
 			return "", fmt.Errorf("%w: %s has ended", ErrNotHolder, term)
 		}
-		at := 0
+		at := 1
 		for at < len(line) && line[at].Node != to {
 			at++
 		}
@@ -201,10 +203,14 @@ func (n *Node) clearWay(ctx context.Context, term actor.Term, to actor.NodeID) (
 			}
 			continue
 		}
-		// It said that it has gone, and is there still: ZooKeeper has not told us.
+		// It said that it has gone, and is there still: of an earlier session of
+		// that node, which has not expired yet. No watch outlives our own session,
+		// so look again.
+		timer := time.NewTimer(lookAgain)
 		select {
-		case <-changed:
+		case <-timer.C:
 		case <-ctx.Done():
+			timer.Stop()
 			return "", fmt.Errorf("%s is still ahead of it: %w", ahead.Node, context.Cause(ctx))
 		}
 	}
@@ -225,7 +231,7 @@ func (n *Node) askToStepBack(ctx context.Context, term actor.Term, s global.Stan
 
 // asCandidate makes the other node's refusal ErrNotCandidate.
 func asCandidate(err error) error {
-	if no := (*refusal)(nil); errors.As(err, &no) {
+	if no := (*refusal)(nil); errors.As(err, &no) && !no.busy {
 		return &alsoError{ErrNotCandidate, err}
 	}
 	return err

@@ -6,10 +6,13 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
+	"weak"
 
 	"conclave/actor"
 	"conclave/node"
@@ -93,6 +96,61 @@ func TestSessionOfAStuckHolderEndsInMidHandOver(t *testing.T) {
 	})
 }
 
+// What came back from the first holder, and newer mail behind it, wait for the
+// second one's mailbox. That is told to hand over, too, gets stuck, and loses its
+// session. Nobody tells the sender's node who holds the name then: it has a link
+// with the stuck one only.
+func TestMailThatWaitsForAStuckHoldersMarkerFindsTheNextHolder(t *testing.T) {
+	inBubble(t, func(c *cluster) {
+		a, b := c.node("n1"), c.node("n2", func(cfg *node.Config) { cfg.Limits.Mailbox.Limit = 1 })
+		third, sender := c.node("n3"), c.node("sender")
+		ends := make(chan struct{})
+		returns := sync.OnceFunc(func() { close(ends) })
+		defer returns()
+		read := make(chan string, 9)
+		a.stand("chef", idle)
+		b.stand("chef", func(p *actor.Process) error {
+			<-p.Done()
+			<-ends
+			return context.Cause(p)
+		})
+		third.stand("chef", func(p *actor.Process) error {
+			for {
+				text, _, err := actor.Expect[string](p)
+				if err != nil {
+					return err
+				}
+				read <- text
+			}
+		})
+		for _, text := range []string{"one", "two"} {
+			c.ok(sender.SendGlobal(c.brief(), "chef", text))
+		}
+		a.transfer("chef", b) // "two" finds no room there
+		newer := make(chan error, 1)
+		go func() { newer <- sender.SendGlobal(context.Background(), "chef", "newer") }()
+		time.Sleep(time.Second)
+		go func() { _ = b.Transfer(c.brief(), "chef", third.ID()) }()
+		b.awaitTold(node.StuckHolder, 0)
+		b.line.sever()
+		for _, want := range []string{"two", "newer"} {
+			if got := next(c, read); got != want {
+				c.Errorf("%q was read, want %q", got, want)
+			}
+		}
+		c.ok(next(c, newer))
+		if n := len(sender.told(node.LinkDown)); n != 0 {
+			c.Error("the link with the stuck holder went down: this test shows nothing")
+		}
+		returns() // now "one" comes back
+		if got := next(c, read); got != "one" {
+			c.Errorf("%q was read", got)
+		}
+		b.line.mend()
+		c.neverTwo("chef")
+	})
+}
+
 func TestHolderThatPanicsHandsOverNoStateButItsMail(t *testing.T) {
 	apart(t, func(c *cluster) {
 		all := c.nodes(2)
@@ -130,6 +188,39 @@ func TestHolderThatPanicsHandsOverNoStateButItsMail(t *testing.T) {
 		}
 		c.wantLine(b, "chef", "n2", "n1")
 		c.neverTwo("chef")
+	})
+}
+
+// The candidacy goes on after a hand-over, for long perhaps. What was handed over
+// does not stay with it.
+func TestNothingHandedOverIsKeptInMemory(t *testing.T) {
+	apart(t, func(c *cluster) {
+		all := c.nodes(2)
+		a, b := all[0], all[1]
+		read := make(chan int, 1)
+		a.stand("chef", func(p *actor.Process) error {
+			<-p.Done()
+			return p.HandOver(make([]byte, 1000))
+		})
+		b.stand("chef", func(p *actor.Process) error {
+			got, _, err := actor.Expect[[]byte](p)
+			if err != nil {
+				return err
+			}
+			read <- len(got)
+			return idle(p)
+		})
+		mail := make([]byte, 1<<20)
+		kept := weak.Make(&mail[0])
+		c.ok(a.SendGlobal(c.brief(), "chef", mail))
+		mail = nil
+		a.transfer("chef", b)
+		if got := next(c, read); got != 1<<20 {
+			c.Errorf("%d bytes were read", got)
+		}
+		if !c.awaitFor(time.Second, func() bool { runtime.GC(); return kept.Value() == nil }) {
+			c.Error("the message is kept")
+		}
 	})
 }
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"conclave/actor"
+	"conclave/internal/keeper"
 	"conclave/node"
 	"conclave/transport"
 )
@@ -159,6 +160,48 @@ func TestMailOfASenderOfAnOlderVersionIsADeadLetter(t *testing.T) {
 		if n := a.DeadLetters(actor.DeadLinkLost); n != 1 {
 			c.Errorf("%d dead letters", n)
 		}
+		a.gone = true // the stub does not answer its goodbye
+	})
+}
+
+// Somebody has overwritten the holder's znode, so that it names no node, and the
+// holder is told to hand over to no node.
+func TestTransferToNobodyFromAHolderWhoseZnodeIsGarbage(t *testing.T) {
+	inBubble(t, func(c *cluster) {
+		a := c.inLine("chef", 1, keeps)[0]
+		before, _ := a.Holding("chef")
+		s, err := a.Keeper().Session(c.brief())
+		c.ok(err)
+		paths := a.Keeper().Paths()
+		names, _, err := s.Children(c.brief(), paths.Global("chef"), nil)
+		c.ok(err)
+		_, err = s.Set(c.brief(), paths.Candidate("chef", names[0]), []byte("garbage"), keeper.AnyVersion)
+		c.ok(err)
+		a.kept("chef", before, a.Transfer(c.brief(), "chef", actor.NodeID{}), node.ErrNotCandidate)
+	})
+}
+
+// A candidate says that it has gone to the back, and has not. The holder's session
+// ends while it waits for that to be seen.
+func TestTransferThatWaitsForALiarEndsWithItsTerm(t *testing.T) {
+	inBubble(t, func(c *cluster) {
+		all := c.inLine("chef", 1, keeps)
+		a := all[0]
+		liar := c.stub("liar", a)
+		liar.handsOver, liar.yes = true, true
+		liar.dial(a)
+		a.standsFor("chef", liar.id)
+		b := c.node("n2")
+		b.stand("chef", keeps)
+		transferred := make(chan error, 1)
+		go func() { transferred <- a.Transfer(context.Background(), "chef", b.ID()) }()
+		time.Sleep(time.Second)
+		none(c, transferred)
+		a.line.sever()
+		if err := next(c, transferred); err == nil {
+			c.Error("it is said to have been handed over")
+		}
+		a.line.mend()
 		a.gone = true // the stub does not answer its goodbye
 	})
 }

@@ -234,3 +234,25 @@ func TestTransfersRoundRobinUnderLoadLoseNothingAndKeepTheOrder(t *testing.T) {
 		}
 	})
 }
+
+// A node hands everything that it holds over to another, all at once.
+func TestManyNamesAreHandedOverAtOnce(t *testing.T) {
+	apart(t, func(c *cluster) {
+		const names = 200
+		all := c.nodes(3)
+		parallel(names, func(i int) { all[0].stand(fmt.Sprint("office", i), keeps) })
+		for _, m := range all[1:] { // the last two in any order
+			parallel(names, func(i int) { m.stand(fmt.Sprint("office", i), keeps) })
+		}
+		parallel(names, func(i int) {
+			if err := all[0].Transfer(c.brief(), fmt.Sprint("office", i), all[2].ID()); err != nil {
+				c.Error(err)
+			}
+		})
+		parallel(names, func(i int) {
+			if got := all[1].book(fmt.Sprint("office", i)); !slices.Equal(got, []string{"n1", "n3"}) {
+				c.Errorf("%d: the entries are %v", i, got)
+			}
+		})
+	})
+}

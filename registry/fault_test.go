@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -14,7 +15,8 @@ import (
 	"conclave/zkdev"
 )
 
-// The failures of FAULTS.md that concern names, in virtual time.
+// The failures that concern names, numbered as in docs/guarantees.md, in virtual
+// time.
 
 func (m *member) view(service string) View {
 	m.s.Helper()
@@ -345,8 +347,45 @@ func TestNewSessionRegistersEverythingAnewWithinBounds_Fault31(t *testing.T) {
 			pids = append(pids, a.offer("worker"))
 		}
 		b.await("worker", exactly(pids...))
-		s.zk.ExpireSession(a.session())
-		s.settle()
+		// Replies are held back for a moment each, to see how many are under way.
+		var mu sync.Mutex
+		under, most, made := 0, 0, 0
+		old := a.session()
+		remove := s.zk.Inject(func(r zkdev.Request) zkdev.Fault {
+			if r.Session == old || r.Op != "multi" || !slices.ContainsFunc(r.Paths, func(p string) bool { return strings.Contains(p, "/services/worker/") }) {
+				return zkdev.NoFault
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			under++
+			made++
+			most = max(most, under)
+			return zkdev.HoldReply
+		})
+		s.zk.ExpireSession(old)
+		s.awaitThat("another session", func() bool {
+			k := a.k.Current()
+			return k != nil && k.ID() != old
+		})
+		for turn := 0; ; turn++ {
+			s.settle()
+			mu.Lock()
+			done := under == 0 && made >= len(pids)
+			under = 0
+			mu.Unlock()
+			if done {
+				break
+			}
+			if turn > 2000 {
+				s.Fatalf("%d of %d registrations were made again", made, len(pids))
+			}
+			s.zk.ReleaseReplies(a.session())
+			time.Sleep(time.Millisecond)
+		}
+		remove()
+		if most > 16 || made != len(pids) {
+			s.Errorf("%d writes at once, %d for %d registrations", most, made, len(pids))
+		}
 		b.awaitFresh("worker", pids...)
 		if v, err := b.Fresh(s.brief(), "worker"); err != nil || !exactly(pids...)(v.PIDs) {
 			s.Errorf("%d, %v", len(v.PIDs), err)

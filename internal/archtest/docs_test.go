@@ -1,6 +1,7 @@
 package archtest
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -35,6 +36,24 @@ func TestEveryTestNamedInGuaranteesExists(t *testing.T) {
 	for _, m := range named {
 		if !there[m[1]] {
 			t.Errorf("docs/guarantees.md names %s, which is not there", m[1])
+		}
+	}
+}
+
+// The table there has a row for each failure, and a test whose name says which.
+func TestEveryFailureHasATestWithItsNumber(t *testing.T) {
+	doc, err := os.ReadFile("../../docs/guarantees.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := 1; n <= 41; n++ {
+		row := regexp.MustCompile(fmt.Sprintf(`(?m)^\| %d \|.*$`, n)).FindString(string(doc))
+		if row == "" {
+			t.Errorf("docs/guarantees.md has no row for failure %d", n)
+			continue
+		}
+		if !regexp.MustCompile(fmt.Sprintf("`Test(Fault0?%[1]d[A-Z]\\w*|\\w+_Fault0?%[1]d)`", n)).MatchString(row) {
+			t.Errorf("no test of failure %d has the number in its name: %s", n, row)
 		}
 	}
 }

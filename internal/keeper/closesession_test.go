@@ -5,8 +5,10 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"net"
+	"strings"
 	"testing"
 	"time"
 
@@ -212,4 +214,12 @@ func TestGuardHasTheSessionBeforeItIsHandedOut(t *testing.T) {
 		}
 		u.Close(bg)
 	})
+}
+
+func TestPrintedHandoverDoesNotShowItsPassword(t *testing.T) {
+	h := Handover{Session: 7, Password: []byte("hush"), Servers: []string{"a"}}
+	text := fmt.Sprintf("%v %+v %#v %s %v", h, h, &h, h, []Handover{h})
+	if strings.Contains(text, "hush") || strings.Contains(text, "104 117 115 104") || strings.Contains(text, "0x68") {
+		t.Error(text)
+	}
 }

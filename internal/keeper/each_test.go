@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"runtime/debug"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -359,5 +361,30 @@ func TestRealCloseWhileTheServerIsGone_Fault41(t *testing.T) {
 	}
 	if d := time.Since(start); d > 200*time.Millisecond {
 		t.Errorf("took %v", d)
+	}
+}
+
+// 26: over TCP a connection is a descriptor, here and at the server.
+func TestFlappingConnectionLeaksNoDescriptor_Fault26(t *testing.T) {
+	descriptors := func() int {
+		all, err := os.ReadDir("/proc/self/fd")
+		if err != nil {
+			t.Skipf("this system does not tell: %v", err)
+		}
+		return len(all)
+	}
+	z := zktest.Dev(t, zktest.Tick(realTick))
+	u := openAt(t, z.Addr, "", 1)
+	s := u.session()
+	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // which would close what is forgotten
+	open := descriptors()
+	for range 50 {
+		before := u.Stats().Reconnects
+		z.Dev.Disconnect(s.ID())
+		awaitTrue(t, "a connection again", func() bool { return u.Stats().Reconnects > before })
+	}
+	awaitTrue(t, "descriptors to be closed", func() bool { return descriptors() <= open })
+	if s.Err() != nil {
+		t.Error(s.Err())
 	}
 }

@@ -1,6 +1,9 @@
 package keeper
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // Handover is what another process needs to end a session should the one that
 // opened it die. Who has it can do anything the session can: it must not be
@@ -16,6 +19,12 @@ type Handover struct {
 	// itself after it (and up to one and a half ticks).
 	Timeout time.Duration
 }
+
+// String does not show the password, whatever the handover is printed with.
+func (h Handover) String() string { return fmt.Sprintf("session %#x", h.Session) }
+
+// GoString is String.
+func (h Handover) GoString() string { return h.String() }
 
 // Handover is what another process needs to end this session.
 func (s *Session) Handover() Handover {

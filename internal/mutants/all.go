@@ -23,8 +23,8 @@ var readsRenew = []Edit{{"internal/keeper/lease.go",
 		}
 `}}
 
-// All are the mutants. The first six are those without which "exactly one" is
-// only a hope; each of the others lacks one step of the argument in
+// All are the mutants. The first seven lack the six behaviours without which
+// "exactly one" is only a hope; each of the others lacks one step of the argument in
 // docs/guarantees.md.
 var All = []Mutant{
 	{

@@ -3,9 +3,9 @@
 // server is killed or frozen, all of them are, packets are lost between real
 // network namespaces, a process is stopped by a signal.
 //
-// The program (program_test.go) is the test binary itself, started again. Its
+// The program (program_linux_test.go) is the test binary itself, started again. Its
 // holder does nothing but act, as often as it can: it passes the check that
-// comes before every send, and reports when. The verdict (verdict_test.go) is
+// comes before every send, and reports when. The verdict (verdict_linux_test.go) is
 // made from these reports, whose clock all processes share.
 //
 // Wherever the same failure is played in virtual time, with exact bounds, the

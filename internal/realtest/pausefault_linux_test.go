@@ -8,6 +8,50 @@ import (
 	"conclave/node"
 )
 
+// The holder's process is killed, and no guard saw it: ZooKeeper has to find out.
+func TestFault03HolderIsKilledAndHasNoGuard(t *testing.T) {
+	s := onLoopback(t)
+	a, _, d := s.cast()
+	fault := clock()
+	a.signal(syscall.SIGKILL)
+	<-a.ended
+	old, next := s.passes(fault, expiry+slack)
+	if old.player != "a" || next.player != "b" || next.number <= old.number {
+		t.Errorf("the name passed from %s with %d to %s with %d", old.player, old.number, next.player, next.number)
+	}
+	// It was the session's end, of which the last heartbeat was an eighth of T ago.
+	if took := next.first - fault; took < s.session/2 {
+		t.Errorf("%s began after %v: somebody ended the session", next.player, took)
+	}
+	d.await(got, next.first)
+	s.judge()
+}
+
+// The holder's process is stopped for longer than its session lasts. When it goes
+// on it acts no more.
+func TestFault04HolderIsPausedForLongerThanItsSession(t *testing.T) {
+	s := onLoopback(t)
+	a, b, d := s.cast("-silence", "1m") // its links outlast the pause
+	a.signal(syscall.SIGSTOP)
+	a.awaitStopped()
+	fault := clock()
+	old, next := s.passes(fault, expiry+slack)
+	if old.player != "a" || next.player != "b" || next.number <= old.number {
+		t.Errorf("the name passed from %s with %d to %s with %d", old.player, old.number, next.player, next.number)
+	}
+	d.await(got, next.first)
+	a.signal(syscall.SIGCONT)
+	woken := clock()
+	a.await(string(node.TermEnded), woken)
+	for _, l := range a.said(acted) {
+		if l.Before > fault {
+			t.Errorf("it acted under %d, %v after it had been stopped and %v after it went on", l.Number, l.Before-fault, l.Before-woken)
+		}
+	}
+	s.asked(a, b, woken) // it is of use again, and knows its successor
+	s.judge()
+}
+
 // The holder's process stops itself when the check before a send has passed and
 // nothing of the message has left. Nothing in it can find out before the message
 // goes. Its receiver has heard of the successor by then, and turns it away.

@@ -47,7 +47,7 @@ func TestClientSeesTheSameOnBothServers(t *testing.T) {
 		if err != nil || last.EphemeralOwner != a.SessionID() || stat.Pzxid != last.Czxid || stat.Cversion != 3 {
 			t.Errorf("parent %+v, child %+v, %v", stat, last, err)
 		}
-		// The fenced write of DESIGN §6.
+		// A fenced write, as package keeper makes them.
 		own := z.Root + "/" + names[0]
 		fence := &zk.CheckVersionRequest{Path: own, Version: -1}
 		if _, err := a.Multi(fence, &zk.SetDataRequest{Path: own, Version: -1}); err != nil {
