@@ -12,19 +12,26 @@ type Options struct {
 	// used only between nodes that share no clock. Zero: nobody knows, so whatever
 	// rests on comparing them is a doubt.
 	Skew time.Duration
+	// Unread is how many files could not be read in full. What they hold is
+	// missing, which is a doubt.
+	Unread int
 }
 
-// Check judges what the nodes of a cluster have recorded. The events of one node
-// must be in the order in which it recorded them; between nodes the order does not
-// matter.
+// Check judges what the nodes of a cluster have recorded. The order of the events
+// does not matter, but for a node whose cluster was wiped (Forgot): its own must be in
+// the order in which it recorded them.
 //
 // It looks for two holders of one name at a time; for mail under a lower term that
 // a node accepted after it had heard of a higher one; for term numbers that do not
 // rise, or serve twice; and for what is missing from the record.
 func Check(events []Event, o Options) Report {
 	c := newCheck(o)
+	c.events = events
 	for i, e := range events {
 		c.take(i, e)
+	}
+	for _, node := range sorted(c.nodes, cmp.Compare[string]) {
+		c.witnesses(c.nodes[node])
 	}
 	for _, t := range c.terms {
 		t.settle(c)
@@ -39,6 +46,9 @@ func Check(events []Event, o Options) Report {
 	}
 	for _, node := range sorted(c.nodes, cmp.Compare[string]) {
 		c.completeness(c.nodes[node])
+	}
+	if o.Unread > 0 {
+		c.find(Doubt, Completeness, office{}, "%s not be read in full: what is missing was not judged", count(o.Unread, "file could", "files could"))
 	}
 	c.comparable()
 	return c.finished()
@@ -59,10 +69,10 @@ type termKey struct {
 	began  time.Duration // tells apart what no node should do: begin a term twice
 }
 
-// ear is what one node heard of one office; indexes are places in the record.
+// ear is what one node heard of one office.
 type ear struct {
 	raised   []Event
-	accepted []heardMail
+	accepted []int // places in the record, as there can be very many
 }
 
 type earKey struct {
@@ -82,10 +92,11 @@ type heardMail struct {
 // nodeRecord is what there is of one node.
 type nodeRecord struct {
 	id, label     string
-	first, last   Event
-	events        int
-	opened        bool
-	closed, died  *Event
+	first, latest Event // by time, as a record may come in parts
+	opened        *Event
+	closed        *Event
+	deaths        []Event // as witnesses tell
+	died          *Event  // the first of those that are believed
 	forgot        []heardMail
 	mentionedOnly bool // only a witness speaks of it
 }
@@ -93,6 +104,7 @@ type nodeRecord struct {
 // check is one run of Check.
 type check struct {
 	opts    Options
+	events  []Event
 	nodes   map[string]*nodeRecord
 	offices map[office][]*term
 	terms   map[termKey]*term
@@ -130,13 +142,11 @@ func (c *check) take(place int, e Event) {
 	of := office{e.Cluster, e.Name}
 	switch e.Kind {
 	case Opened:
-		n.opened = n.opened || n.events == 1
+		n.opened = &e
 	case Closed:
 		n.closed = &e
 	case Died:
-		if n.died == nil || e.At < n.died.At {
-			n.died = &e
-		}
+		n.deaths = append(n.deaths, e)
 	case Forgot:
 		n.forgot = append(n.forgot, heardMail{e, place})
 	case Began, Leased, Ended:
@@ -147,7 +157,7 @@ func (c *check) take(place int, e Event) {
 	case Accepted:
 		c.report.Accepted++
 		r := c.ear(of, e.Node)
-		r.accepted = append(r.accepted, heardMail{e, place})
+		r.accepted = append(r.accepted, place)
 	case Refused:
 		c.report.Refused++
 		c.ear(of, e.Node)
@@ -168,12 +178,19 @@ func (c *check) node(e Event) *nodeRecord {
 	}
 	if n.mentionedOnly {
 		n.mentionedOnly = false
+		n.first, n.latest = e, e
+	}
+	if e.At < n.first.At {
 		n.first = e
 	}
-	n.events++
-	n.last = e
+	if e.At > n.latest.At {
+		n.latest = e
+	}
 	return n
 }
+
+// hasBeginning says whether the record begins where the node does.
+func (n *nodeRecord) hasBeginning() bool { return n.opened != nil && n.opened.At <= n.first.At }
 
 func (c *check) ear(of office, node string) *ear {
 	key := earKey{of, node}

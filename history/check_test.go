@@ -3,6 +3,7 @@ package history
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -122,6 +123,18 @@ func TestWhatTheRecordCannotExcludeIsADoubt(t *testing.T) {
 					e.At += 50 * time.Millisecond
 				}
 			}), Options{}, Overlap, "up to 20ms of two holders"},
+		"killed, it is said, and recorded more": {
+			with(killed, func(e *Event) {
+				if e.Kind == Died {
+					e.At, e.Wall = e.At-600*time.Millisecond, e.Wall.Add(-600*time.Millisecond)
+				}
+			}), Options{}, Completeness, "node ann#a11a0000 was seen dead at 12:00:00.900, and recorded more until 12:00:01.100: that witness is not believed"},
+		"killed, it is said on another machine, and recorded more": {
+			with(killed, func(e *Event) {
+				if e.Kind == Died {
+					e.Boot, e.At, e.Wall = "elsewhere", 0, e.Wall.Add(-600*time.Millisecond)
+				}
+			}), Options{Skew: 100 * time.Millisecond}, Completeness, "that witness is not believed (by two calendars"},
 		"an end that nothing is known of": {
 			with(without(killed, func(e Event) bool { return e.Kind == Died || e.Kind == Leased }), func(e *Event) { e.Until = 0 }),
 			Options{}, Overlap, "nothing is recorded of when node ann#a11a0000 stopped"},
@@ -188,6 +201,46 @@ func TestWitnessOnAnotherMachineCountsWithinTheSkew(t *testing.T) {
 	}
 }
 
+// A witness that is contradicted must not make a violation of two holders good.
+func TestWitnessThatIsContradictedExcusesNobody(t *testing.T) {
+	bad := recorded(t, "bad/overlap.jsonl")
+	early := bad[0]
+	early.Kind = Died
+	early.Node, early.Label = "a11a000000000001", "ann"
+	early.At++
+	if r := Check(append(bad, early), Options{}); len(r.Of(Violation)) != 1 || len(r.Of(Doubt)) != 1 {
+		t.Errorf("%s", r)
+	}
+}
+
+// Of several who saw it, those who were wrong do not count, nor those whose clock
+// says nothing.
+func TestFirstOfTheBelievedWitnessesCounts(t *testing.T) {
+	killed := recorded(t, "good/killed-with-witness.jsonl")
+	at := slices.IndexFunc(killed, func(e Event) bool { return e.Kind == Died })
+	late, elsewhere := killed[at], killed[at]
+	late.At += time.Hour
+	late.Wall = late.Wall.Add(time.Hour)
+	elsewhere.Boot, elsewhere.At = "elsewhere", 1
+	for _, more := range [][]Event{{late}, {elsewhere}, {late, elsewhere}, {killed[at]}} {
+		for _, events := range [][]Event{append(slices.Clone(killed), more...), append(more, killed...)} {
+			if r := Check(events, Options{}); r.Worst() > Note {
+				t.Errorf("%s", r)
+			}
+		}
+	}
+}
+
+func TestWhatARecordSaysCannotSteerATerminal(t *testing.T) {
+	events := with(recorded(t, "bad/overlap.jsonl"), func(e *Event) {
+		e.Label += "\x1b[2J\n"
+		e.Name += "\x1b]0;"
+	})
+	if text := Check(events, Options{}).String(); strings.Contains(text, "\x1b") || !strings.Contains(text, "ann?[2J?#") {
+		t.Errorf("%q", text)
+	}
+}
+
 func TestNodeThatWasKilledIsNoted(t *testing.T) {
 	r := Check(recorded(t, "good/killed-lease-ran-out.jsonl"), Options{})
 	notes := r.Of(Note)
@@ -201,6 +254,19 @@ func TestForgottenTermsAreHeardAnew(t *testing.T) {
 	r := Check(without(wiped, func(e Event) bool { return e.Kind == Forgot }), Options{})
 	if len(r.Of(Violation)) != 1 {
 		t.Errorf("without the record of the wipe, term 7 after 1017 is a regress:\n%s", r)
+	}
+}
+
+// Logs that were rotated come in parts, and the newest is often named first.
+func TestOrderOfThePartsOfARecordDoesNotMatterToCheck(t *testing.T) {
+	for _, path := range []string{"bad/overlap.jsonl", "bad/regress.jsonl", "bad/overlap-killed.jsonl", "good/orderly.jsonl", "good/paused.jsonl", "good/killed-with-witness.jsonl"} {
+		events := recorded(t, path)
+		want := Check(events, Options{}).String()
+		for cut := range events {
+			if got := Check(slices.Concat(events[cut:], events[:cut]), Options{}).String(); got != want {
+				t.Errorf("%s:\n%s\nfrom event %d on first:\n%s", path, want, cut, got)
+			}
+		}
 	}
 }
 

@@ -28,7 +28,8 @@ func (c *check) unrecorded(of office) {
 				heard[e.Number] = key.node
 			}
 		}
-		for _, m := range r.accepted {
+		for _, place := range r.accepted {
+			m := &c.events[place]
 			if !held[m.Number] && heard[m.Number] == "" {
 				heard[m.Number] = key.node
 			}
@@ -42,17 +43,40 @@ func (c *check) unrecorded(of office) {
 		termList(numbers, "was", "were"), c.nodes[heard[numbers[0]]], pick(len(numbers), "it", "them"))
 }
 
+// witnesses decides whom of those who saw the node dead to believe: nobody who was
+// contradicted by the node itself.
+func (c *check) witnesses(n *nodeRecord) {
+	believed := n.deaths[:0]
+	for _, d := range n.deaths {
+		if !n.mentionedOnly {
+			after, exact := n.latest.moment().since(d.seen())
+			if exact && after > 0 || !exact && c.opts.Skew > 0 && after > c.opts.Skew {
+				c.find(Doubt, Completeness, office{}, "node %s was seen dead at %s, and recorded more until %s: that witness is not believed%s",
+					n, clockTime(d.moment()), clockTime(n.latest.moment()), c.by(exact))
+				continue
+			}
+		}
+		believed = append(believed, d)
+	}
+	n.deaths = believed
+	for i, d := range believed {
+		if n.died == nil || d.Wall.Before(n.died.Wall) {
+			n.died = &believed[i]
+		}
+	}
+}
+
 // completeness looks at whether a node's record is whole.
 func (c *check) completeness(n *nodeRecord) {
 	switch {
-	case n.mentionedOnly:
+	case n.mentionedOnly && n.died != nil:
 		c.find(Doubt, Completeness, office{}, "node %s was seen dead at %s, and there is no history of it", n, clockTime(n.died.moment()))
-	case !n.opened:
+	case !n.hasBeginning():
 		c.find(Doubt, Completeness, office{}, "the record of node %s begins at %s in the midst of its life: what came before is missing", n, clockTime(n.first.moment()))
 	case n.closed == nil && n.died == nil:
-		c.find(Note, Completeness, office{}, "the record of node %s stops at %s and was not closed: it was killed, or still runs", n, clockTime(n.last.moment()))
+		c.find(Note, Completeness, office{}, "the record of node %s stops at %s and was not closed: it was killed, or still runs", n, clockTime(n.latest.moment()))
 	case n.closed == nil:
-		c.find(Note, Completeness, office{}, "the record of node %s stops at %s; it was seen dead at %s", n, clockTime(n.last.moment()), clockTime(n.died.moment()))
+		c.find(Note, Completeness, office{}, "the record of node %s stops at %s; it was seen dead at %s", n, clockTime(n.latest.moment()), clockTime(n.died.moment()))
 	}
 }
 

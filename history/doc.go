@@ -29,7 +29,13 @@
 // said had not happened yet. The record of a killed process ends without Ended:
 // until its lease would have run out nobody can tell from its record alone whether
 // it acted. A witness of its death (Died) can; without one, a successor that began
-// before then is a doubt, not a violation.
+// before then is a doubt, not a violation. "conclave guard -history FILE" is such a
+// witness: it records each death that it notices before it ends the dead node's
+// session, and so before a successor can begin. A witness who is contradicted by what
+// the node recorded later is not believed, and that is a doubt.
+//
+// A file belongs to one process at a time, and its guard. A line that another writes
+// behind one that a kill has torn is lost with it, which is told.
 //
 // The record is as good as its clocks. Nodes on one machine share one and are
 // compared exactly. Between machines, and between boots, only the calendars can be

@@ -149,6 +149,7 @@ func TestWhatCannotBeWrittenIsToldByErrAndClose(t *testing.T) {
 func TestForeignAndTornLinesAreToldWithTheirNumbers(t *testing.T) {
 	const good = `{"kind":"opened","at":1,"wall":"2024-03-01T12:00:00Z","node":"00000000000000aa"}` + "\n"
 	const began = `{"kind":"began","at":1,"wall":"2024-03-01T12:00:00Z","node":"00000000000000aa","name":"boss","number":3}` + "\n"
+	const died = `{"kind":"died","at":1,"wall":"2024-03-01T12:00:00Z","node":"00000000000000aa"}` + "\n"
 	tests := map[string]struct {
 		text   string
 		events int
@@ -161,6 +162,15 @@ func TestForeignAndTornLinesAreToldWithTheirNumbers(t *testing.T) {
 		"no newline at the end":        {strings.TrimSuffix(good+began, "\n"), 2, nil, 0, ""},
 		"torn at the end":              {good + began[:50], 1, []int{2}, 0, ""},
 		"torn, and started again":      {good + began[:50] + "\n" + good, 2, []int{2}, 0, ""},
+		"torn, and seen dead":          {good + began[:50] + "\n" + died, 2, []int{2}, 0, ""},
+		"broken, with an end":          {good + began[:50] + "\n", 1, nil, 2, "unexpected end of JSON input"},
+		"broken inside":                {good + began[:20] + "}" + began[20:60], 1, nil, 2, "invalid character '}'"},
+		"a number below one":           {good + strings.Replace(began, ":3}", ":-3}", 1), 1, nil, 2, "began: -3 is no term's number"},
+		"no number":                    {good + strings.Replace(began, ",\"number\":3", "", 1), 1, nil, 2, "0 is no term's number"},
+		"a log with kinds":             {good + `{"time":"x","level":"INFO","msg":"hi","kind":"large"}` + "\n", 1, nil, 0, ""},
+		"a log with another history":   {good + `{"level":"INFO","msg":"hi","user":{"history":{"page":3}}}` + "\n", 1, nil, 0, ""},
+		"a log with other messages":    {good + `{"level":"INFO","msg":"Verlauf","history":` + strings.TrimSpace(good) + "}\n", 2, nil, 0, ""},
+		"a log's broken event":         {good + `{"level":"INFO","msg":"history","history":{"page":3}}` + "\n", 1, nil, 2, `no kind ""`},
 		"broken in the middle":         {good + began[:50] + "\n" + began, 2, nil, 2, "not of a history"},
 		"text":                         {good + "2024-03-01 hello\n" + began, 2, nil, 2, `begins with "2024-03-01 hello"`},
 		"much text":                    {good + strings.Repeat("hello\n", 9) + began, 2, nil, 2, "(and 8 more such lines)"},

@@ -24,6 +24,7 @@ type maker struct {
 type made struct {
 	id, label string
 	heard     map[string]int64
+	woke      time.Duration // the end of its last pause
 	dead      bool
 }
 
@@ -79,6 +80,7 @@ func (m *maker) turn(name string) {
 	m.pass(0, t/16)
 	switch last := m.now; m.IntN(5) {
 	case 0: // killed, seen by a witness
+		m.now = max(m.now, holder.woke)
 		m.record(holder, Event{Kind: Died, At: m.now})
 		holder.dead = true
 	case 1: // killed, and the lease runs out before anybody else begins
@@ -87,6 +89,7 @@ func (m *maker) turn(name string) {
 	case 2: // paused: it notices much later
 		m.now = max(m.now, until)
 		late := m.now + m.some(0, 5*time.Second)
+		holder.woke = max(holder.woke, late)
 		m.record(holder, Event{Kind: Ended, At: late, Name: name, Number: number, PID: "h"})
 		last = min(last, until)
 		m.plantOverlap(name, number, last, until)

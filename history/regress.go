@@ -11,6 +11,7 @@ import (
 // term. All times are of one node, so of one clock.
 func (c *check) regress(key earKey, r *ear) {
 	slices.SortStableFunc(r.raised, func(a, b Event) int { return cmp.Compare(a.At, b.At) })
+	slices.SortStableFunc(r.accepted, func(a, b int) int { return cmp.Compare(c.events[a].At, c.events[b].At) })
 	// highest[i] is the place of the highest number among the first i+1.
 	highest := make([]int, len(r.raised))
 	for i, e := range r.raised {
@@ -38,7 +39,8 @@ func (c *check) regress(key earKey, r *ear) {
 			f.unheard = false
 		}
 	}
-	for _, m := range r.accepted {
+	for _, place := range r.accepted {
+		m := heardMail{c.events[place], place}
 		before := sort.Search(len(r.raised), func(i int) bool { return r.raised[i].At >= m.At })
 		if before > 0 && r.raised[highest[before-1]].Number > m.Number {
 			if heard, ok := since(r.raised[:before], node.forgottenBefore(m), m.Number); ok {
@@ -46,10 +48,10 @@ func (c *check) regress(key earKey, r *ear) {
 			}
 		}
 	}
-	if n := len(r.raised); node.closed != nil && node.opened && len(node.forgot) == 0 {
-		for _, m := range r.accepted {
-			if n == 0 || r.raised[highest[n-1]].Number < m.Number {
-				note(m.Event, Event{}, true)
+	if n := len(r.raised); node.closed != nil && node.hasBeginning() && len(node.forgot) == 0 {
+		for _, place := range r.accepted {
+			if m := c.events[place]; n == 0 || r.raised[highest[n-1]].Number < m.Number {
+				note(m, Event{}, true)
 			}
 		}
 	}

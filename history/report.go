@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // Grade says how bad a Finding is.
@@ -118,9 +119,15 @@ func (r Report) String() string {
 	return b.String()
 }
 
-// find adds a finding. Those about an office say so first.
+// find adds a finding. Those about an office say so first. What a record says is
+// anybody's word: nothing of it reaches a terminal but what can be read.
 func (c *check) find(g Grade, s Subject, of office, format string, args ...any) {
-	text := fmt.Sprintf(format, args...)
+	text := strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return '?'
+		}
+		return r
+	}, fmt.Sprintf(format, args...))
 	if of != (office{}) {
 		text = of.String() + ": " + text
 	}

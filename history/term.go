@@ -15,6 +15,13 @@ type moment struct {
 
 func (e Event) moment() moment { return moment{e.At, e.Wall, e.Boot, e.Node} }
 
+// seen is the moment at which a witness saw a death, on its clock, not the node's.
+func (e Event) seen() moment {
+	m := e.moment()
+	m.node = ""
+	return m
+}
+
 // later is the moment at which the same clock shows at.
 func (m moment) later(at time.Duration) moment {
 	m.wall = m.wall.Add(at - m.at)
@@ -131,10 +138,8 @@ func (t *term) settle(c *check) {
 	if n := t.node; n.closed != nil {
 		sooner(n.closed.At, endClosed)
 	}
-	if d := t.node.died; d != nil {
-		m := d.moment()
-		m.node = "" // the witness's clock, not the node's
-		if gap, exact := m.since(t.first); exact {
+	for _, d := range t.node.deaths {
+		if gap, exact := d.seen().since(t.first); exact {
 			sooner(t.first.at+gap, endDeath)
 		} else if c.opts.Skew > 0 {
 			sooner(t.first.at+gap+c.opts.Skew, endDeath)

@@ -21,10 +21,10 @@ Runs PROGRAM and, when it dies, ends its ZooKeeper session at once: what it held
 passes to others in milliseconds instead of after its session timeout. PROGRAM
 needs nothing but node.Start; shells and "go run" may stand in between.
 
-INT, TERM, HUP, QUIT, USR1, USR2, ALRM, WINCH and CONT are passed on (those that a
-terminal sends to all of its foreground processes are not sent twice). The exit
-status is PROGRAM's; 128+n if signal n killed it, 127 if there is no such program,
-126 if it cannot be started.
+INT, TERM, HUP, QUIT, USR1, USR2, ALRM, WINCH and CONT are passed on; but INT, HUP,
+QUIT and WINCH not in the foreground of a terminal, which has sent them to PROGRAM
+as well. The exit status is PROGRAM's; 128+n if signal n killed it, 127 if there is no
+such program, 126 if it cannot be started.
 
 PROGRAM counts as dead when no process holds the descriptor any more that it was
 given (CONCLAVE_GUARD says which): not while it is paused, and not while something

@@ -28,6 +28,10 @@ func TestGuardPassesTheExitStatusOn(t *testing.T) {
 	if err := os.WriteFile(broken, []byte("\x7fELF, not quite"), 0o700); err != nil {
 		t.Fatal(err)
 	}
+	headless := filepath.Join(t.TempDir(), "headless")
+	if err := os.WriteFile(headless, []byte("#!/no/such/interpreter\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
 	for _, test := range []struct {
 		status int
 		says   string
@@ -43,6 +47,7 @@ func TestGuardPassesTheExitStatusOn(t *testing.T) {
 		{127, `there is no program "` + plain + `.not"`, []string{"-restart", "--", plain + ".not"}},
 		{126, `the program "` + plain + `" cannot be started: permission denied`, []string{"--", plain}},
 		{126, `the program "` + broken + `" cannot be started: exec format error`, []string{"--", broken}},
+		{126, `the program "` + headless + `" cannot be started: the interpreter that it names is not there`, []string{"--", headless}},
 		{126, `cannot be started: permission denied`, []string{"--", filepath.Dir(plain)}},
 	} {
 		r := start(t, append([]string{"guard"}, test.args...)...)
@@ -62,6 +67,7 @@ func TestGuardTellsWhatIsWrongInOneLine(t *testing.T) {
 		"-backoff 0s is no pause":             {"-backoff", "0s", "true"},
 		"-nonsense":                           {"-nonsense", "true"},
 		`"failure" or "always"`:               {"-restart=often", "true"},
+		"-restart=always":                     {"-restart", "always", "--", "true"},
 		`invalid value "soon" for flag -back`: {"-backoff", "soon", "true"},
 	} {
 		var stdout, stderr bytes.Buffer
@@ -122,6 +128,19 @@ func TestProgramThatDiesAtOnceIsStartedAgainWithPauses(t *testing.T) {
 	}
 	r.signal(syscall.SIGTERM)
 	r.ends(3)
+}
+
+// Whoever read what the guard has to say, tee or a pager, may have gone.
+func TestGuardOutlivesTheReaderOfItsMessages(t *testing.T) {
+	t.Parallel()
+	const program = `kill -PIPE $$; exit 3` // which it does not ignore
+	c := exec.Command("sh", "-c", `{ "$0" guard -restart -backoff 1ms -- sh -c 'echo started; exit 3' 2>&1 >&3 | true; } 3>&1`, os.Args[0])
+	c.Env = append(os.Environ(), "CONCLAVE_TEST_MAIN=1")
+	r := launch(t, c)
+	r.says("started", 4)
+
+	r = guardSh(t, program)
+	r.endsAlone(128 + int(syscall.SIGPIPE))
 }
 
 func TestExitStatusZeroIsNotStartedAgainUnlessAsked(t *testing.T) {

@@ -35,6 +35,31 @@ func TestCtrlCReachesTheProgramOnce(t *testing.T) {
 	}
 }
 
+// A program that has left the terminal has only the guard to tell it.
+func TestCtrlCReachesAProgramInAnotherSession(t *testing.T) {
+	t.Parallel()
+	if _, err := exec.LookPath("setsid"); err != nil {
+		t.Skip(err)
+	}
+	keyboard, tty := terminal(t)
+	c := exec.Command(os.Args[0], "guard", "--", "setsid", os.Args[0], "counter")
+	c.Env = append(os.Environ(), "CONCLAVE_TEST_MAIN=1")
+	c.Stdin = tty
+	c.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true, Ctty: 0}
+	r := launch(t, c)
+	r.says("ready", 1)
+	t.Cleanup(func() { // it is not in the group that launch ends
+		if !r.hasEnded() {
+			syscall.Kill(r.cmd.Process.Pid, syscall.SIGUSR1)
+			<-r.ended
+		}
+	})
+	keyboard.Write([]byte{3})
+	r.says("interrupted", 1)
+	r.signal(syscall.SIGUSR1)
+	r.endsAlone(4)
+}
+
 // terminal is a pseudo terminal.
 func terminal(t *testing.T) (keyboard, tty *os.File) {
 	t.Helper()

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"conclave/actor"
+	"conclave/history"
 	"conclave/internal/zktest"
 	"conclave/node"
 )
@@ -36,13 +37,23 @@ func holder(args []string) int {
 	root := fs.String("root", "", "")
 	name := fs.String("name", "", "")
 	timeout := fs.Duration("session-timeout", 0, "")
+	record := fs.String("history", "", "")
 	child := fs.Bool("child", false, "start something that lives longer")
 	fs.Parse(args)
 	fmt.Println("program", os.Getpid())
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
+	var recorded func(history.Event)
+	if *record != "" {
+		f, err := history.OpenFile(*record)
+		if err != nil {
+			fmt.Println(err)
+			return 1
+		}
+		recorded = f.Record
+	}
 	n, err := node.Start(ctx, node.Config{
-		Name: *name, ZooKeeper: []string{*zk}, Root: *root, SessionTimeout: *timeout,
+		Name: *name, History: recorded, ZooKeeper: []string{*zk}, Root: *root, SessionTimeout: *timeout,
 		Logger: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		OnEvent: func(e node.Event) {
 			if e.Kind == node.Unguarded {

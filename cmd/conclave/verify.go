@@ -63,14 +63,16 @@ func verify(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if len(all.events) == 0 {
 		return exitUsage // what is wrong with each has been told
 	}
-	report := history.Check(all.events, history.Options{Skew: *skew})
+	report := history.Check(all.events, history.Options{Skew: *skew, Unread: all.unread})
 	fmt.Fprintln(stdout, report)
+	if *skew == 0 && slices.ContainsFunc(report.Findings, func(f history.Finding) bool { return f.Subject == history.Clocks }) {
+		fmt.Fprintln(stderr, "conclave verify: with -skew, by how much the calendars of machines may differ, those are compared as well")
+	}
 	switch {
 	case report.Worst() == history.Violation:
 		return exitFailed
 	case all.unread > 0:
-		fmt.Fprintf(stderr, "conclave verify: %d of %d files could not be read in full, so this is not the whole story\n", all.unread, fs.NArg())
-		return exitUsage
+		return exitUsage // which, and why, has been told
 	case report.Worst() == history.Doubt:
 		return exitDoubt
 	}
@@ -99,6 +101,11 @@ func (r *reading) file(name string, stderr io.Writer) {
 		}
 		defer f.Close()
 		if info, err := f.Stat(); err == nil {
+			if info.IsDir() {
+				r.unread++
+				tell("it is a directory: name the files in it")
+				return
+			}
 			if slices.ContainsFunc(r.seen, func(other os.FileInfo) bool { return os.SameFile(info, other) }) {
 				tell("named before; read once")
 				return

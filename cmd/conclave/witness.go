@@ -32,6 +32,10 @@ func newWitness(path string) (*witness, error) {
 			err = os.Remove(f.Name())
 		}
 	}
+	var inner *fs.PathError
+	if errors.As(err, &inner) {
+		err = inner.Err // it may be about another file
+	}
 	if err != nil {
 		return nil, fmt.Errorf("-history %s: %w", path, err)
 	}

@@ -76,6 +76,11 @@ func measure(ctx context.Context, args []string) error {
 	if set.runs < 1 || set.unguarded < 1 || fs.NArg() > 0 {
 		return fmt.Errorf("-runs and -unguarded must be positive, and nothing may follow the flags")
 	}
+	switch set.only {
+	case "", "stop", "guarded", "unguarded":
+	default:
+		return fmt.Errorf("-only %q: neither stop, guarded nor unguarded", set.only)
+	}
 	dir, err := os.MkdirTemp("", "conclave-failover-")
 	if err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"time"
 )
 
@@ -15,7 +16,7 @@ import (
 // a guard of different versions get on.
 //
 //	hold    program to guard   incarnation 8, session 8, timeout in ms 4,
-//	                           password 1+n, servers 1 + each 2+n
+//	                           password 1+n, servers 1 + each 2+n, label 1+n
 //	forget  program to guard   incarnation 8, session 8
 //	held    guard to program   incarnation 8, session 8
 const (
@@ -33,7 +34,12 @@ func appendHold(b []byte, s Session) ([]byte, error) {
 	if len(s.Password) > math.MaxUint8 || len(s.Servers) > math.MaxUint8 {
 		return b, fmt.Errorf("a password of %d bytes, %d servers: at most 255 of each can be handed over", len(s.Password), len(s.Servers))
 	}
-	b, at := begin(b, kindHold)
+	// At once, so that no copies of the password are left behind by growing.
+	size := 64 + len(s.Password) + len(s.Label)
+	for _, address := range s.Servers {
+		size += 2 + len(address)
+	}
+	b, at := begin(slices.Grow(b, size), kindHold)
 	b = binary.BigEndian.AppendUint64(b, s.Incarnation)
 	b = binary.BigEndian.AppendUint64(b, uint64(s.ID))
 	b = binary.BigEndian.AppendUint32(b, uint32(min(s.Timeout.Milliseconds(), math.MaxUint32)))
@@ -47,6 +53,9 @@ func appendHold(b []byte, s Session) ([]byte, error) {
 		b = binary.BigEndian.AppendUint16(b, uint16(len(address)))
 		b = append(b, address...)
 	}
+	label := s.Label[:min(len(s.Label), math.MaxUint8)]
+	b = append(b, byte(len(label)))
+	b = append(b, label...)
 	if n := len(b) - at - 4; n > maxFrame {
 		return b[:at], fmt.Errorf("%d bytes to hand over, at most %d can be", n, maxFrame)
 	}
@@ -129,6 +138,9 @@ func parseHold(body []byte) (Session, error) {
 		return Session{}, fmt.Errorf("%w: a session that is cut short or none", errGarbage)
 	}
 	s.Password = append([]byte(nil), password...)
+	if label := f.bytes(int(f.number(1))); !f.bad { // programs of older versions have none
+		s.Label = string(label)
+	}
 	return s, nil
 }
 

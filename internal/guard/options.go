@@ -29,6 +29,10 @@ type Options struct {
 	// already. It tries until ctx ends, which is when the session has ended by
 	// itself. It is called from several goroutines.
 	Close func(ctx context.Context, s Session) (known bool, err error)
+	// Died, if set, is told of each node that a dead program leaves, once, after it
+	// is known to be dead and before any of its sessions is ended: that has to wait
+	// until Died returns.
+	Died func(incarnation uint64, label string)
 	// Say gets what the guard has to say, a line at a time.
 	Say func(line string)
 	// Stdin, Stdout and Stderr are the program's.

@@ -5,8 +5,10 @@ package guard
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -342,4 +344,33 @@ func TestInheritedTakesOnlyWhatTheGuardMeant(t *testing.T) {
 			t.Errorf("programs that are started would inherit it: flags %#x, %v", flags, errno)
 		}
 	})
+}
+
+func TestDeathIsToldOnceForEachNodeBeforeItsSessionsEnd(t *testing.T) {
+	var told []string
+	g := &parent{opts: Options{
+		Died:  func(incarnation uint64, label string) { told = append(told, fmt.Sprint(incarnation, label)) },
+		Close: func(context.Context, Session) (bool, error) { return true, nil },
+		Say:   func(string) {},
+	}}
+	g.closers = newClosers(g.opts)
+	l := &life{exited: make(chan int, 1), ended: make(chan left, 1)}
+	other := one(3)
+	other.Incarnation, other.Label = 8, "bob"
+	l.exited <- 0
+	l.ended <- left{sessions: []Session{one(1), one(2), other}}
+	g.guard(l)
+	g.finish()
+	if want := []string{"7", "8bob"}; !slices.Equal(told, want) {
+		t.Errorf("told %q, want %q", told, want)
+	}
+	// One that can be watched no more is not known to be dead.
+	told = nil
+	l = &life{exited: make(chan int, 1), ended: make(chan left, 1)}
+	l.exited <- 0
+	l.ended <- left{err: errors.New("the program can be watched no more")}
+	g.guard(l)
+	if len(told) > 0 {
+		t.Errorf("told %q", told)
+	}
 }

@@ -147,7 +147,7 @@ func (g *parent) guard(l *life) (status int) {
 			if !g.heed(s) && !running {
 				return status
 			}
-			if running && passes(s, g.tty.foreground()) {
+			if running && passes(s, g.tty.foreground() && inOurGroup(l.process.Pid)) {
 				_ = l.process.Signal(s) // it may have ended just now
 			}
 		case <-g.asked:
@@ -164,12 +164,24 @@ func (g *parent) guard(l *life) (status int) {
 			if e.err != nil {
 				g.opts.Say(e.err.Error())
 			}
+			g.testify(e.sessions)
 			g.closers.end(e.sessions)
 		case <-late:
 			g.opts.Say(fmt.Sprintf("%s has ended with status %d, but something that it started lives and may have its sessions: they are left alone until it has ended too", g.opts.Program, status))
 		}
 	}
 	return status
+}
+
+// testify tells which nodes are dead.
+func (g *parent) testify(sessions []Session) {
+	told := make(map[uint64]bool)
+	for _, s := range sessions {
+		if g.opts.Died != nil && !told[s.Incarnation] {
+			told[s.Incarnation] = true
+			g.opts.Died(s.Incarnation, s.Label)
+		}
+	}
 }
 
 // heed notes a signal. It says false for one that asks to end.

@@ -8,8 +8,10 @@ import (
 
 // Session is what it takes to end a ZooKeeper session.
 type Session struct {
-	// Incarnation is the node's, one of perhaps several of the program.
+	// Incarnation is the node's, one of perhaps several of the program, and Label
+	// its name, for people.
 	Incarnation uint64
+	Label       string
 	// ID is ZooKeeper's number for the session.
 	ID int64
 	// Password is what ZooKeeper wants to hear from whoever attaches to it.

@@ -139,3 +139,31 @@ func TestWhatIsStartedAgain(t *testing.T) {
 		}
 	}
 }
+
+func TestLabelIsCarriedAndMayBeMissingOrCut(t *testing.T) {
+	s := Session{Incarnation: 1, ID: 2, Password: []byte("p"), Servers: []string{"a"}, Label: "ann"}
+	parsed := func(s Session, cut int) Session {
+		t.Helper()
+		frame, err := appendHold(nil, s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := parseHold(frame[5 : len(frame)-cut])
+		if err != nil || got.ID != 2 {
+			t.Fatalf("%d bytes less: %v, %v", cut, got, err)
+		}
+		return got
+	}
+	if got := parsed(s, 0); got.Label != "ann" {
+		t.Errorf("label %q", got.Label)
+	}
+	for cut := 1; cut <= 4; cut++ { // 4: as a program that knows of no labels says it
+		if got := parsed(s, cut); got.Label != "" {
+			t.Errorf("%d bytes less: label %q", cut, got.Label)
+		}
+	}
+	s.Label = strings.Repeat("x", 300)
+	if got := parsed(s, 0); got.Label != s.Label[:255] {
+		t.Errorf("a label of %d bytes", len(got.Label))
+	}
+}

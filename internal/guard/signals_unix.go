@@ -35,7 +35,11 @@ func catch() (caught chan os.Signal, stop func()) {
 			signal.Notify(caught, s)
 		}
 	}
-	return caught, func() { signal.Stop(caught) }
+	// A guard whose messages nobody reads any more goes on: caught, PIPE is only an
+	// error of writing. Ignored, it would be so for the program as well.
+	pipe := make(chan os.Signal, 1)
+	signal.Notify(pipe, syscall.SIGPIPE)
+	return caught, func() { signal.Stop(caught); signal.Stop(pipe) }
 }
 
 // passes says whether a signal that the guard got is to be passed on.
@@ -62,6 +66,13 @@ func (t terminal) foreground() bool {
 		return false
 	}
 	group, err := unix.IoctlGetInt(int(t.tty.Fd()), unix.TIOCGPGRP)
+	return err != nil || group == unix.Getpgrp()
+}
+
+// inOurGroup says whether a process still belongs to the guard's group, the one that
+// the terminal sends to. One that has left it, as setsid does, is told by the guard.
+func inOurGroup(pid int) bool {
+	group, err := unix.Getpgid(pid)
 	return err != nil || group == unix.Getpgrp()
 }
 
