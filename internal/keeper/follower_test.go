@@ -63,7 +63,8 @@ func TestLeaseIsNeverLongerThanWhatTheLeaderKnows_Fault6(t *testing.T) {
 			}
 		}
 	}
-	if most != testT/2 || least > testT/16 {
+	// It is looked at every T/32, so as much may be missing of the longest.
+	if most > testT/2 || most < testT/2-testT/32 || least > testT/16 {
 		t.Errorf("the longest lease was %v, and the session outlasted one by %v at least: the sweep missed the phases that matter", most, least)
 	}
 }
