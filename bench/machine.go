@@ -1,0 +1,57 @@
+package main
+
+import (
+	"debug/buildinfo"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+)
+
+// peers are the modules of each program whose versions count.
+var peers = map[string][]string{
+	"hollywood":  {"anthdm/hollywood"},
+	"protoactor": {"asynkron/protoactor-go"},
+	"nats":       {"nats-io/nats-server/v2", "nats-io/nats.go"},
+}
+
+// machine says where and with what all of it was measured, and how busy that was.
+func machine(bin string) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s, %d CPUs, %s, Linux %s, %s; load before: %s\n",
+		field("/proc/cpuinfo", "model name"), runtime.NumCPU(), field("/proc/meminfo", "MemTotal"),
+		word("/proc/sys/kernel/osrelease", 1), runtime.Version(), word("/proc/loadavg", 3))
+	for program, path := range peers {
+		info, err := buildinfo.ReadFile(filepath.Join(bin, program))
+		if err != nil {
+			continue
+		}
+		for _, d := range info.Deps {
+			if slices.Contains(path, strings.TrimPrefix(d.Path, "github.com/")) {
+				fmt.Fprintf(&b, "- %s %s\n", d.Path, d.Version)
+			}
+		}
+	}
+	return b.String()
+}
+
+// field is what follows the first "name:" in a file of /proc.
+func field(file, name string) string {
+	text, _ := os.ReadFile(file)
+	for line := range strings.Lines(string(text)) {
+		key, value, _ := strings.Cut(line, ":")
+		if strings.TrimSpace(key) == name {
+			return strings.TrimSpace(value)
+		}
+	}
+	return "?"
+}
+
+// word is the first words of a file.
+func word(file string, n int) string {
+	text, _ := os.ReadFile(file)
+	words := strings.Fields(string(text))
+	return strings.Join(words[:min(n, len(words))], " ")
+}

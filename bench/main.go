@@ -1,0 +1,116 @@
+// Command bench does the same work with Conclave and with its peers, in turn and
+// in one run, and prints how they compare. README.md says how to use it.
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+)
+
+func main() {
+	quick := flag.Bool("quick", false, "less work in each run, and three runs unless -runs says otherwise")
+	only := flag.String("only", "", "the workloads to run, such as L1,R1; default all")
+	runs := flag.Int("runs", 0, "how many runs of each; default 5")
+	flag.Parse()
+	if *runs <= 0 {
+		*runs = 5
+		if *quick {
+			*runs = 3
+		}
+	}
+	chosen, err := choose(*only)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(2)
+	}
+	bin, err := build()
+	if err == nil {
+		err = runAll(bin, chosen, *runs, *quick)
+	}
+	if bin != "" {
+		err = errors.Join(err, os.RemoveAll(bin))
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func runAll(bin string, chosen []*workload, runs int, quick bool) (err error) {
+	fmt.Print(machine(bin), "\n")
+	for _, w := range chosen {
+		t := measure(bin, w, runs, quick)
+		fmt.Println(t)
+		if t.failed {
+			err = errors.New("some runs failed")
+		}
+	}
+	return err
+}
+
+func choose(only string) ([]*workload, error) {
+	if only == "" {
+		return workloads, nil
+	}
+	var chosen []*workload
+	for name := range strings.SplitSeq(only, ",") {
+		found := false
+		for _, w := range workloads {
+			if strings.EqualFold(w.name, strings.TrimSpace(name)) {
+				chosen, found = append(chosen, w), true
+			}
+		}
+		if !found {
+			return nil, fmt.Errorf("-only: there is no workload %q; there are %s", name, names())
+		}
+	}
+	return chosen, nil
+}
+
+func names() string {
+	var all []string
+	for _, w := range workloads {
+		all = append(all, w.name)
+	}
+	return strings.Join(all, ", ")
+}
+
+// build compiles the contenders, a program each: two of them cannot live in one,
+// both naming their protobuf messages alike, and none should carry the others' memory.
+func build() (bin string, err error) {
+	bin, err = os.MkdirTemp("", "conclave-bench-")
+	if err != nil {
+		return "", err
+	}
+	cmd := exec.Command("go", "build", "-o", bin+"/", "./contender/...")
+	cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
+	if err := cmd.Run(); err != nil {
+		return bin, fmt.Errorf("building the contenders: %w; bench must be run in its own directory", err)
+	}
+	return bin, nil
+}
+
+// measure runs all contenders in turn, and all of them again: what disturbs the
+// machine for a while disturbs each of them.
+func measure(bin string, w *workload, runs int, quick bool) *table {
+	n := w.full
+	if quick {
+		n = w.quick
+	}
+	t := &table{w: w, n: n, outcomes: make([][]outcome, len(w.contenders))}
+	for range runs {
+		for i, c := range w.contenders {
+			o := runOnce(bin, c, n)
+			if o.err != nil {
+				t.failed = true
+				fmt.Fprintf(os.Stderr, "%s %s: %v\n", w.name, c.name, o.err)
+			}
+			t.outcomes[i] = append(t.outcomes[i], o)
+		}
+	}
+	return t
+}
