@@ -68,6 +68,7 @@ type ties struct {
 	nodes    []unique.Handle[NodeID] // where any of these live, calls included
 	names    []string
 	ends     []func(PID, error)
+	started  func() // tells the supervisor
 }
 
 type watcher struct {
