@@ -363,30 +363,3 @@ func TestHandshakeReadsNothingBeyondItself(t *testing.T) {
 		}
 	}
 }
-
-// FuzzHandshake plays hostile bytes to both sides, with a secret and without.
-// With one, nothing recorded or made up may succeed.
-func FuzzHandshake(f *testing.F) {
-	f.Add(openMessage(0, 1, proofSecret))
-	f.Add(openMessage(1, 1, proofNone))
-	f.Add(append(openMessage(1, 1, proofSecret), 0, 0, 0, 2, 0, 0, 2, 'h', 'i'))
-	f.Add(append(openMessage(0, 1, proofNone), 0, 0, 0, 2, 0, 0, 2, 'h', 'i'))
-	f.Add(append(openMessage(1, 1, proofSecret), append([]byte{0, 0, 0, 2, 0, 0, 0}, make([]byte, proofSize)...)...))
-	f.Add([]byte("GET / HTTP/1.1\r\n\r\n"))
-	f.Add([]byte{})
-	f.Fuzz(func(t *testing.T, data []byte) {
-		for name, side := range map[string]func(io.ReadWriter, offer) (agreement, error){"listener": listenHandshake, "dialer": dialHandshake} {
-			if _, err := side(script{bytes.NewReader(data)}, testOffer("me", "secret")); !errors.Is(err, ErrHandshake) {
-				t.Fatalf("the %s is content with a stranger: %v", name, err)
-			}
-			a, err := side(script{bytes.NewReader(data)}, testOffer("me", ""))
-			if err == nil {
-				if len(a.hello) > MaxHello || a.maxFrame < SmallestMaxFrame || a.maxFrame > LargestMaxFrame || a.version != 1 {
-					t.Fatalf("the %s agreed to %v", name, a)
-				}
-			} else if !errors.Is(err, ErrHandshake) {
-				t.Fatalf("the %s: %v", name, err)
-			}
-		}
-	})
-}
