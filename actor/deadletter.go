@@ -1,6 +1,9 @@
 package actor
 
-import "sync/atomic"
+import (
+	"reflect"
+	"sync/atomic"
+)
 
 // DeadReason says why a message reached nobody.
 type DeadReason uint8
@@ -40,25 +43,36 @@ type DeadLetter struct {
 	Type     string // the name of its body's type
 	Term     Term
 	Reason   DeadReason
+	Missed   uint64 // for a subscriber: how many before this one it was not shown
 }
+
+// letterType is how a message with a DeadLetter for a body is called.
+var letterType = reflect.TypeFor[DeadLetter]().String()
 
 type deadCounts [deadReasons]atomic.Uint64
 
-// DeadLetter counts d and hands it to the hook. Parts of the node that find
-// out about a dead letter call it.
+// DeadLetter counts d, logs it, and hands it to the hook and to all subscribers.
+// Parts of the node that find out about a dead letter call it. One about a
+// message that is itself a DeadLetter is only counted.
 func (s *System) DeadLetter(d DeadLetter) {
 	if d.Reason < deadReasons {
 		s.dead[d.Reason].Add(1)
 	}
+	if d.Type == letterType {
+		return
+	}
+	s.deadLog.note(d, 1)
 	if s.cfg.OnDeadLetter != nil {
 		s.cfg.OnDeadLetter(d)
 	}
+	s.subscribers.show(d)
 }
 
 // CountDead counts n dead letters of which nothing more is known.
 func (s *System) CountDead(r DeadReason, n int) {
 	if r < deadReasons && n > 0 {
 		s.dead[r].Add(uint64(n))
+		s.deadLog.note(DeadLetter{Reason: r}, uint64(n))
 	}
 }
 

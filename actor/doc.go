@@ -64,10 +64,15 @@
 //     [Process.Demonitor] comes first.
 //   - [Call]: fails when the other ends before it answers.
 //   - [Process.Send]: says nothing. What reached nobody is a [DeadLetter], with
-//     its reason, counted and shown to the hook of [SystemConfig].
+//     its reason, on the node where that was found out. It is counted, shown to the
+//     hook of [SystemConfig] and to every process that asked for it
+//     ([Process.SubscribeDeadLetters]), and logged as a warning: one line a second
+//     at most for each reason and type of body, with how many it stands for.
 //
 // When the link to a node breaks, all of the first three are told [LinkLost]:
 // the process there may live, and may have done what was asked.
+//
+// What ends can be started again: [Supervise].
 //
 // # Terms
 //

@@ -163,6 +163,7 @@ func (p *Process) leave() {
 	unread := append(p.queue[p.head:], p.box.in...)
 	p.box.in, p.queue, p.head = nil, nil, 0
 	p.relieveLocked()
+	s.subscribers.remove(p.pid)
 	var confirmed []Unread // of a holder whose term is handed over: its senders get it back
 	heir := p.tenure.heirNow()
 	for _, m := range unread {

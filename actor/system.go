@@ -35,6 +35,9 @@ type System struct {
 	calls nodeCalls
 	dead  deadCounts
 
+	deadLog     deadLog
+	subscribers subscribers // to dead letters
+
 	namesMu sync.RWMutex
 	names   map[string]PID
 	namesIn sync.Mutex // held from a change of names until the directory knows
@@ -63,6 +66,7 @@ func NewSystem(cfg SystemConfig) *System {
 		names:   make(map[string]PID),
 		tenures: make(map[*Tenure]struct{}),
 	}
+	s.deadLog.log = cfg.Logger.With("node", cfg.Node)
 	s.terms.OnRaise(s.endLower)
 	return s
 }
@@ -109,6 +113,7 @@ func (s *System) AtEnd(pid PID, f func(pid PID, reason error)) bool {
 // Stop makes every process stop with that reason and refuses new ones. It
 // returns when all have ended, or with ctx's error when some have not by then.
 func (s *System) Stop(ctx context.Context, reason error) error {
+	defer s.deadLog.close()
 	s.stopMu.Lock()
 	s.stopped = true
 	if s.empty == nil && s.living > 0 {

@@ -277,6 +277,13 @@ func (n *Node) Alive(pid actor.PID) bool { return n.system.Alive(pid) }
 // DeadLetters counts the messages that reached nobody, for one reason.
 func (n *Node) DeadLetters(r actor.DeadReason) uint64 { return n.system.DeadLetters(r) }
 
+// SubscribeDeadLetters has the messages that reach nobody told to a process of
+// this node, as actor.DeadLetter bodies. See actor.System.SubscribeDeadLetters.
+func (n *Node) SubscribeDeadLetters(pid actor.PID) error { return n.system.SubscribeDeadLetters(pid) }
+
+// UnsubscribeDeadLetters takes SubscribeDeadLetters back.
+func (n *Node) UnsubscribeDeadLetters(pid actor.PID) { n.system.UnsubscribeDeadLetters(pid) }
+
 // Request makes the node an actor.Caller; the call is not bounded. See With and
 // Within.
 func (n *Node) Request(to actor.PID, body any) (actor.Message, error) {
