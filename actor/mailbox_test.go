@@ -66,6 +66,7 @@ func TestMailboxOptionAndDefaults(t *testing.T) {
 func TestSenderWaitsForRoom(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := newSystem(t, defaultMailbox(Mailbox{Limit: 4, Policy: Wait}))
+		over := make(chan error, 1)
 		step := make(chan struct{})
 		slow := s.Spawn(func(p *Process) error {
 			for i := range 10 {
@@ -75,7 +76,7 @@ func TestSenderWaitsForRoom(t *testing.T) {
 				}
 			}
 			return nil
-		})
+		}, OnExit(func(_ PID, reason error) { over <- reason }))
 		var sent atomic.Int64
 		s.Spawn(func(p *Process) error {
 			for i := range 10 {
@@ -94,7 +95,7 @@ func TestSenderWaitsForRoom(t *testing.T) {
 			step <- struct{}{}
 		}
 		close(step)
-		wantErr(t, ended(s, slow), Normal)
+		wantErr(t, <-over, Normal)
 	})
 }
 
