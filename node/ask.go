@@ -175,8 +175,11 @@ const maxAsked = 64
 // says false for any other.
 func (p *peer) takeMove(c *connection, f *transport.Frame) bool {
 	l := p.links
+	if !forHandOver(f.Kind) {
+		return false
+	}
 	m := move{p.id, f.TermNumber}
-	if forHandOver(f.Kind) && actor.CheckName(f.Scope) != nil {
+	if actor.CheckName(f.Scope) != nil {
 		if isAsk(f.Kind) {
 			l.answer(c, f.Ref, actor.ErrBadName)
 		}
@@ -201,8 +204,6 @@ func (p *peer) takeMove(c *connection, f *transport.Frame) bool {
 			defer l.asked.Add(-1)
 			l.answer(c, question.Ref, l.moves.n.consider(p, &question))
 		})
-	default:
-		return false
 	}
 	return true
 }

@@ -116,7 +116,7 @@ type Limits struct {
 	// in both directions. Default 16 MiB.
 	MaxMessage int
 	// Outbox is how many bytes may wait for one peer before senders wait.
-	// Default 4 MiB.
+	// Default 1 MiB.
 	Outbox int
 	// Mailbox is the default bound of a process. Default
 	// actor.DefaultMailboxLimit messages, Refuse.
@@ -143,7 +143,7 @@ func (l Limits) filled() Limits {
 		}
 	}
 	set(&l.MaxMessage, 16<<20)
-	set(&l.Outbox, 4<<20)
+	set(&l.Outbox, 1<<20)
 	wait(&l.LinkTimeout, 15*time.Second)
 	wait(&l.DialTimeout, 2*time.Second)
 	return l

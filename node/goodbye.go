@@ -26,16 +26,15 @@ func (l *links) close(ctx context.Context) error {
 	var wg sync.WaitGroup
 	var mu sync.Mutex
 	var unheard []error
-	l.peers.Range(func(_, v any) bool {
+	for _, p := range l.peers.all() {
 		wg.Go(func() {
-			if err := v.(*peer).goodbye(ctx); err != nil {
+			if err := p.goodbye(ctx); err != nil {
 				mu.Lock()
 				defer mu.Unlock()
 				unheard = append(unheard, err)
 			}
 		})
-		return true
-	})
+	}
 	wg.Wait()
 	l.end(ErrStopped)
 	if l.listener != nil {

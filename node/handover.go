@@ -52,13 +52,11 @@ func (h *handOver) Ending() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.told = make(map[unique.Handle[actor.NodeID]]struct{})
-	h.n.links.peers.Range(func(_, v any) bool {
-		p := v.(*peer)
+	for _, p := range h.n.links.peers.all() {
 		if c := p.link(); c != nil && c.handsOver && c.out.append(context.Background(), &f, true) == nil {
 			h.told[p.base.NodeHandle()] = struct{}{}
 		}
-		return true
-	})
+	}
 }
 
 // State takes what the holder gives to the next one.

@@ -30,7 +30,7 @@ type links struct {
 
 	listener transport.Listener // nil for a guest
 	lastConn atomic.Int64
-	peers    sync.Map // unique.Handle[actor.NodeID] -> *peer
+	peers    peerTable
 	cluster  atomic.Pointer[string]
 
 	asks  asks
@@ -85,8 +85,7 @@ func (l *links) setCluster(id string) {
 		close(l.clusterKnown)
 		return
 	}
-	l.peers.Range(func(_, v any) bool {
-		p := v.(*peer)
+	for _, p := range l.peers.all() {
 		p.mu.Lock()
 		conns := make([]*connection, 0, len(p.conns))
 		for _, c := range p.conns {
@@ -99,8 +98,7 @@ func (l *links) setCluster(id string) {
 		}
 		// What waits for a link is of the old cluster too, and so are its terms.
 		p.abandon(actor.DeadLinkLost, actor.LinkLost, func(to actor.PID) error { return &notSentError{to, ErrOtherCluster} })
-		return true
-	})
+	}
 }
 
 func (l *links) hello() []byte {
@@ -112,23 +110,23 @@ func (l *links) hello() []byte {
 
 // peer is the entry for the node of pid, made if need be; nil once closed.
 func (l *links) peer(node unique.Handle[actor.NodeID]) *peer {
-	if v, ok := l.peers.Load(node); ok {
-		return v.(*peer)
+	if p := l.peers.get(node); p != nil {
+		return p
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if v, ok := l.peers.Load(node); ok {
-		return v.(*peer)
+	if p := l.peers.get(node); p != nil {
+		return p
 	}
 	if l.closed {
 		return nil
 	}
 	p := newPeer(l, node.Value())
-	l.peers.Store(node, p)
+	l.peers.put(p)
 	return p
 }
 
-func (l *links) forget(p *peer) { l.peers.Delete(p.base.NodeHandle()) }
+func (l *links) forget(p *peer) { l.peers.remove(p) }
 
 // link is the connection in use, if there is one.
 func (p *peer) link() *connection {

@@ -121,8 +121,8 @@ func (o *outbox) run(conn transport.Conn) error {
 		}
 		o.mu.Lock()
 		o.writing = 0
-		if cap(batch) <= maxSpareBatch {
-			o.spare = batch[:0]
+		if cap(batch) <= smallBatch || len(batch) >= cap(batch)/8 && len(batch) < 2*o.limit {
+			o.spare = batch[:0] // of use again; what a burst needed is given back
 		}
 		o.mu.Unlock()
 	}
@@ -131,8 +131,8 @@ func (o *outbox) run(conn transport.Conn) error {
 // urgentReserve is how many bytes of answers and signals may wait above the limit.
 const urgentReserve = 16 << 20
 
-// maxSpareBatch is the largest buffer kept for the next batch.
-const maxSpareBatch = 4 << 20
+// smallBatch is how large a buffer may be kept however little of it is used.
+const smallBatch = 64 << 10
 
 // close ends the writer and releases who waits. What was not written is lost.
 func (o *outbox) close() {

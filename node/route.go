@@ -147,10 +147,9 @@ func (p *peer) sendControl(f *transport.Frame) {
 
 // announceTerm tells every linked peer who holds what from now on.
 func (l *links) announceTerm(t actor.Term, holder actor.PID) {
-	l.peers.Range(func(_, v any) bool {
-		v.(*peer).sendControl(announcement(t, holder))
-		return true
-	})
+	for _, p := range l.peers.all() {
+		p.sendControl(announcement(t, holder))
+	}
 }
 
 func announcement(t actor.Term, holder actor.PID) *transport.Frame {
