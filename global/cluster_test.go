@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"os"
 	"slices"
 	"strings"
@@ -203,6 +202,45 @@ func (m *member) withdraw(name string) {
 	}
 }
 
+// withdrawing is withdraw that does not wait: for its end there is the channel.
+func (m *member) withdrawing(name string) (over <-chan struct{}) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		if err := m.g.Withdraw(ctx, name); err != nil {
+			m.c.t.Errorf("%s: withdraw %s: %v", m.name, name, err)
+		}
+	}()
+	return done
+}
+
+// beats returns after so many more of the node's heartbeats: eight in T while it
+// holds a lease.
+func (m *member) beats(n uint64) {
+	m.c.t.Helper()
+	before := m.keeper.Stats().Heartbeats
+	m.c.await("heartbeats", func() bool { return m.keeper.Stats().Heartbeats >= before+n })
+}
+
+// awaits returns once somebody on the node waits for a holder of the name, and
+// all that is known has been read.
+func (m *member) awaits(name string) {
+	m.c.t.Helper()
+	m.c.await("somebody waits for "+name, func() bool {
+		v := m.g.view(name)
+		return m.g.names.awaited() || v != nil && v.awaited()
+	})
+}
+
+// awaited says whether somebody waits for the watch to tell of a change.
+func (c *cell[T]) awaited() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.waiting > 0 && c.fresh
+}
+
 // session is the node's, which it waits for.
 func (m *member) session() *keeper.Session {
 	m.c.t.Helper()
@@ -215,7 +253,7 @@ func (m *member) session() *keeper.Session {
 	return s
 }
 
-// until waits for a condition.
+// await waits for a condition.
 func (c *cluster) await(what string, ok func() bool) {
 	c.t.Helper()
 	for range 60_000 {
@@ -235,6 +273,23 @@ func (c *cluster) await(what string, ok func() bool) {
 func (c *cluster) settle() {
 	if c.virtual {
 		synctest.Wait()
+	}
+}
+
+// pass lets d go by in virtual time, for what must not happen meanwhile. In real
+// time it waits for no clock: what the nodes have asked of ZooKeeper by now is
+// done when it returns.
+func (c *cluster) pass(d time.Duration) {
+	c.t.Helper()
+	if c.virtual {
+		time.Sleep(d)
+		synctest.Wait()
+		return
+	}
+	for _, m := range c.members {
+		if err := m.session().Sync(context.Background(), m.keeper.Paths().Root()); err != nil {
+			c.t.Fatalf("%s: %v", m.name, err)
+		}
 	}
 }
 
@@ -342,90 +397,4 @@ func (c *cluster) neverTwo(name string) {
 			c.t.Errorf("term %d of %s began before term %d of %s was over", b.number, b.node, a.number, a.node)
 		}
 	}
-}
-
-// wire is a node's connection to ZooKeeper, which can be cut.
-type wire struct {
-	c     *cluster
-	to    dial // nil: the cluster's one server
-	mu    sync.Mutex
-	hole  bool
-	conns []net.Conn
-}
-
-type dial func(ctx context.Context, address string) (net.Conn, error)
-
-func newWire(c *cluster) *wire { return &wire{c: c} }
-
-func (w *wire) dial(ctx context.Context, address string) (net.Conn, error) {
-	w.mu.Lock()
-	hole := w.hole
-	w.mu.Unlock()
-	if hole {
-		<-ctx.Done()
-		return nil, ctx.Err()
-	}
-	var conn net.Conn
-	var err error
-	if w.to != nil {
-		conn, err = w.to(ctx, address)
-	} else if w.c.virtual {
-		conn, err = w.c.dev.Dial()
-	} else {
-		conn, err = new(net.Dialer).DialContext(ctx, "tcp", address)
-	}
-	if err != nil {
-		return nil, err
-	}
-	conn = &wireConn{conn, w}
-	w.mu.Lock()
-	w.conns = append(w.conns, conn)
-	w.mu.Unlock()
-	return conn, nil
-}
-
-// cut swallows everything from now on, as a broken network does.
-func (w *wire) cut() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.hole = true
-}
-
-// mend lets new connections through; those from before the cut are dead.
-func (w *wire) mend() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.hole {
-		for _, c := range w.conns {
-			c.Close()
-		}
-		w.conns, w.hole = nil, false
-	}
-}
-
-type wireConn struct {
-	net.Conn
-	w *wire
-}
-
-func (c *wireConn) cut() bool {
-	c.w.mu.Lock()
-	defer c.w.mu.Unlock()
-	return c.w.hole
-}
-
-func (c *wireConn) Read(b []byte) (int, error) {
-	for {
-		n, err := c.Conn.Read(b)
-		if err != nil || !c.cut() {
-			return n, err
-		}
-	}
-}
-
-func (c *wireConn) Write(b []byte) (int, error) {
-	if c.cut() {
-		return len(b), nil
-	}
-	return c.Conn.Write(b)
 }

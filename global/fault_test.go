@@ -19,53 +19,79 @@ import (
 func TestFault01BusyHolderFinishesBeforeTheNamePasses(t *testing.T) {
 	everywhere(t, func(t *testing.T, c *cluster) {
 		m, next := c.join("n"), c.join("next")
-		var finished atomic.Int64
-		start := time.Now()
+		busy, finish := make(chan struct{}), make(chan struct{})
+		var finished atomic.Bool
 		m.register("boss", Run(func(p *actor.Process) error {
 			<-p.Done()
-			time.Sleep(700 * time.Millisecond) // what was begun is finished
-			finished.Store(int64(time.Since(start)))
+			close(busy)
+			<-finish // what was begun is finished
+			finished.Store(true)
 			return nil
 		}))
-		// A process that the holder spawned counts as well.
-		next.register("boss", Run(idles))
-		began := time.Now()
-		m.withdraw("boss")
-		if took := time.Since(began); took < 700*time.Millisecond || took > 700*time.Millisecond+c.soon {
-			t.Errorf("withdrawing took %v", took)
+		next.register("boss", Run(mustFollow(t, &finished)))
+		withdrawn := m.withdrawing("boss")
+		<-busy
+		c.pass(time.Second)
+		select {
+		case <-withdrawn:
+			t.Error("it had withdrawn before the holder had finished")
+		default:
+		}
+		if n := len(c.candidates("boss")); n != 2 {
+			t.Errorf("%d stand for the name before the holder has finished", n)
+		}
+		close(finish)
+		done := time.Now()
+		<-withdrawn
+		if took := time.Since(done); took > c.soon {
+			t.Errorf("withdrawing took %v more", took)
 		}
 		c.await("next holds", func() bool { _, ok := next.g.Holding("boss"); return ok })
-		if took := time.Since(began); took > 700*time.Millisecond+c.soon {
-			t.Errorf("the name passed after %v", took)
-		}
-		if finished.Load() == 0 {
-			t.Error("the name passed before the holder had finished")
+		if took := time.Since(done); took > c.soon {
+			t.Errorf("the name passed after %v more", took)
 		}
 		c.neverTwo("boss")
 	})
 }
 
+// mustFollow is a holder whose term must not begin before that.
+func mustFollow(t *testing.T, that *atomic.Bool) actor.Func {
+	return func(p *actor.Process) error {
+		if !that.Load() {
+			t.Error("the name passed too early")
+		}
+		return idles(p)
+	}
+}
+
+// A process that the holder spawned counts as well.
 func TestFault01WhatTheHolderSpawnedFinishesToo(t *testing.T) {
 	everywhere(t, func(t *testing.T, c *cluster) {
 		m, next := c.join("n"), c.join("next")
+		busy, finish := make(chan struct{}), make(chan struct{})
 		var finished atomic.Bool
 		m.register("boss", Run(func(p *actor.Process) error {
 			p.Spawn(func(p *actor.Process) error {
 				<-p.Done()
-				time.Sleep(time.Second)
+				close(busy)
+				<-finish
 				finished.Store(true)
 				return nil
 			})
 			return idles(p)
 		}))
-		next.register("boss", Run(func(p *actor.Process) error {
-			if !finished.Load() {
-				t.Error("the name passed too early")
-			}
-			return idles(p)
-		}))
-		m.withdraw("boss")
-		c.holder("boss")
+		next.register("boss", Run(mustFollow(t, &finished)))
+		withdrawn := m.withdrawing("boss")
+		<-busy
+		c.pass(time.Second)
+		if n := len(c.candidates("boss")); n != 2 {
+			t.Errorf("%d stand for the name before all has finished", n)
+		}
+		close(finish)
+		<-withdrawn
+		if h := c.holder("boss"); h != next {
+			t.Errorf("%s holds", h.name)
+		}
 		c.neverTwo("boss")
 	})
 }
@@ -77,7 +103,7 @@ func TestFault03SilentDeath(t *testing.T) {
 		m, next := c.join("n"), c.join("next")
 		m.register("boss", Run(idles))
 		next.register("boss", Run(idles))
-		time.Sleep(c.T / 3)
+		m.beats(2) // of eight in T
 		m.wire.cut()
 		cut := time.Now()
 		c.await("next holds", func() bool { _, ok := next.g.Holding("boss"); return ok })
@@ -105,7 +131,7 @@ func TestFault07CutHolderStopsLongBeforeAnotherStarts(t *testing.T) {
 		}))
 		next.register("boss", Run(idles))
 		old := peer.whereis("boss")
-		time.Sleep(c.T * 5 / 8)
+		m.beats(5) // the lease has its full length
 		m.wire.cut()
 		cut := time.Now()
 		at := (<-stopped).Sub(cut)

@@ -66,7 +66,7 @@ func TestWhereisWaitsForAHolder(t *testing.T) {
 		peer := c.join("peer")
 		found := make(chan actor.PID, 1)
 		go func() { found <- peer.whereis("boss") }()
-		time.Sleep(c.T / 8)
+		peer.awaits("boss")
 		m := c.join("n")
 		start := time.Now()
 		pid := m.register("boss", Run(idles))
@@ -84,7 +84,7 @@ func TestWhereisWaitsForAHolder(t *testing.T) {
 			return errors.Is(err, ErrNoHolder)
 		})
 		go func() { found <- peer.whereis("boss") }()
-		time.Sleep(c.T / 8)
+		peer.awaits("boss")
 		if pid := m.register("boss", Run(idles)); <-found != pid {
 			t.Error("found another")
 		}
@@ -190,7 +190,10 @@ func TestStaleWhileSuspendedAndReadAgainAfterwards(t *testing.T) {
 		if h, _ := peer.g.Lookup(context.Background(), "boss"); h.PID != pid || !h.Stale {
 			t.Errorf("%+v", h)
 		}
-		time.Sleep(2 * c.T)
+		c.await("its session is over", func() bool {
+			_, there, err := c.admin().session().Exists(short(), peer.keeper.Paths().Node(peer.system.Node().Incarnation), nil)
+			return err == nil && !there
+		})
 		peer.wire.mend()
 		c.await("the new one is found", func() bool {
 			h, err := peer.g.Lookup(short(), "boss")
