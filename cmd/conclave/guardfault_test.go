@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
+	"net"
 	"os"
 	"slices"
 	"strings"
@@ -119,13 +120,24 @@ func TestFault02GuardedKillIsStartedAgain(t *testing.T) {
 func TestFault02GuardedKillWhileZooKeeperIsAway(t *testing.T) {
 	t.Parallel()
 	p := place{zktest.Dev(t, zktest.Tick(longT/20)), longT}
-	first := p.guarded(t, nil)
+	asked := make(chan struct{})
+	with := p
+	with.z.Addr += "," + hangsUp(t, asked)
+	first := with.guarded(t, nil)
 	second := p.second(t)
 	old := first.number("holding ", 1)
 	p.z.Dev.Down()
 	began := time.Now()
 	kill(t, first.number("program ", 1), syscall.SIGKILL)
-	<-time.After(300 * time.Millisecond) // the guard has tried in vain
+	// One may be left of the program, and when the guard asks again it has asked
+	// every server in vain.
+	for range 3 {
+		select {
+		case <-asked:
+		case <-time.After(soon):
+			t.Fatal("the guard does not ask again")
+		}
+	}
 	if first.hasEnded() {
 		t.Error("the guard has given up")
 	}
@@ -134,6 +146,31 @@ func TestFault02GuardedKillWhileZooKeeperIsAway(t *testing.T) {
 		t.Errorf("replaced after %v by term %d, after %d", time.Since(began), next, old)
 	}
 	first.ends(128 + int(syscall.SIGKILL))
+}
+
+// hangsUp is the address of a server that hangs up on everybody, and tells asked
+// if somebody waits for it.
+func hangsUp(t *testing.T, asked chan<- struct{}) (address string) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			c.Close()
+			select {
+			case asked <- struct{}{}:
+			default:
+			}
+		}
+	}()
+	return l.Addr().String()
 }
 
 func TestGuardThatIsAskedToEndDoesNotWaitForZooKeeper(t *testing.T) {

@@ -53,7 +53,7 @@ func holder(args []string) int {
 		recorded = f.Record
 	}
 	n, err := node.Start(ctx, node.Config{
-		Name: *name, History: recorded, ZooKeeper: []string{*zk}, Root: *root, SessionTimeout: *timeout,
+		Name: *name, History: recorded, ZooKeeper: strings.Split(*zk, ","), Root: *root, SessionTimeout: *timeout,
 		Logger: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		OnEvent: func(e node.Event) {
 			if e.Kind == node.Unguarded {
