@@ -38,7 +38,7 @@ const (
 )
 
 // runOnce starts the contender's processes, lets them do the work, and ends them.
-func runOnce(bin string, c *contender, n int) (o outcome) {
+func runOnce(bin string, w *workload, c *contender, n int) (o outcome) {
 	o.values = map[string]float64{}
 	var procs []*process
 	defer func() {
@@ -49,7 +49,8 @@ func runOnce(bin string, c *contender, n int) (o outcome) {
 		}
 	}()
 	var words []string
-	for _, r := range c.roles {
+	roles := w.roles(c)
+	for _, r := range roles {
 		p, err := startProcess(filepath.Join(bin, c.program), r.key, n, words)
 		if err != nil {
 			return outcome{err: err}
@@ -64,7 +65,7 @@ func runOnce(bin string, c *contender, n int) (o outcome) {
 	for i, p := range procs {
 		said, err := p.await("RESULT", runLimit)
 		if err != nil {
-			return outcome{err: fmt.Errorf("%s: %w", c.roles[i].name, err)}
+			return outcome{err: fmt.Errorf("%s: %w", roles[i].name, err)}
 		}
 		var values map[string]float64
 		if err := json.Unmarshal([]byte(said), &values); err != nil {
@@ -78,7 +79,7 @@ func runOnce(bin string, c *contender, n int) (o outcome) {
 		_ = procs[i].stdin.Close()
 		said, err := procs[i].await("FINAL", endLimit)
 		if err != nil {
-			return outcome{err: fmt.Errorf("%s: %w", c.roles[i].name, err)}
+			return outcome{err: fmt.Errorf("%s: %w", roles[i].name, err)}
 		}
 		if err := json.Unmarshal([]byte(said), &o.sides[i]); err != nil {
 			return outcome{err: err}

@@ -104,7 +104,7 @@ func measure(bin string, w *workload, runs int, quick bool) *table {
 	t := &table{w: w, n: n, outcomes: make([][]outcome, len(w.contenders))}
 	for range runs {
 		for i, c := range w.contenders {
-			o := runOnce(bin, c, n)
+			o := runOnce(bin, w, c, n)
 			if o.err != nil {
 				t.failed = true
 				fmt.Fprintf(os.Stderr, "%s %s: %v\n", w.name, c.name, o.err)

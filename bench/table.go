@@ -100,13 +100,14 @@ func (t *table) cpu(i int) string {
 // memory is the median peak of each process, in the order of the roles.
 func (t *table) memory(i int) string {
 	var parts []string
-	for j, r := range t.w.contenders[i].roles {
+	roles := t.w.roles(t.w.contenders[i])
+	for j, r := range roles {
 		all := t.each(i, func(o outcome) (float64, bool) { return o.sides[j].PeakKB / 1024, true })
 		part := "–"
 		if len(all) > 0 {
 			part = fmt.Sprintf("%.0f", median(all))
 		}
-		if len(t.w.contenders[i].roles) > 1 {
+		if len(roles) > 1 {
 			part = r.name + " " + part
 		}
 		parts = append(parts, part)

@@ -11,7 +11,7 @@ import (
 // twoContenders is a table in which ours took 10 and 30, and the peer 40.
 func twoContenders(less bool, ours1 outcome) *table {
 	w := &workload{name: "W", what: "work", metrics: []metric{{"took", "s", less, 1}}, contenders: []*contender{
-		alone("we", ours, "", ""), alone("they", peer, "", ""),
+		{name: "we", kind: ours}, {name: "they", kind: peer},
 	}}
 	return &table{w: w, outcomes: [][]outcome{{ours1, gave(30, 5)}, {gave(40, 5), gave(40, 5)}}}
 }

@@ -10,98 +10,55 @@ type metric struct {
 // workload is one kind of work, done by every contender.
 type workload struct {
 	name, what  string
-	full, quick int // how many messages, round trips, or actors
+	remote      bool // between two processes
+	full, quick int  // how many messages, round trips, or actors
 	metrics     []metric
 	contenders  []*contender
 }
 
-type kind int
-
 const (
-	ours kind = iota
-	peer
-	limit // no contender: what the language or the machine can do
+	local  = false
+	remote = true
 )
-
-// contender does a workload in processes of its own, which start in the order of
-// its roles and are told what those before them said.
-type contender struct {
-	name    string
-	kind    kind
-	program string // under contender/
-	roles   []role
-}
-
-// role is one process: its name in the table, and the program's name for it.
-type role struct{ name, key string }
-
-func alone(name string, k kind, program, key string) *contender {
-	return &contender{name, k, program, []role{{"one", key}}}
-}
-
-func pair(name string, k kind, program, receiver, sender string) *contender {
-	return &contender{name, k, program, []role{{"recv", receiver}, {"send", sender}}}
-}
-
-func brokered(name, program, receiver, sender string) *contender {
-	return &contender{name, peer, program, []role{{"broker", "broker"}, {"recv", receiver}, {"send", sender}}}
-}
 
 var (
 	perSecond = metric{"rate", "M/s", false, 1e6}
 	thousands = metric{"rate", "k/s", false, 1e3}
+	p50       = metric{"p50", "µs", true, 1}
+	p99       = metric{"p99", "µs", true, 1}
 )
 
+// bytesPerSecond is the rate of messages of that size.
+func bytesPerSecond(size float64) metric { return metric{"rate", "MB/s", false, 1e6 / size} }
+
+var (
+	actors  = []*contender{conclaveFunc, conclaveHandler, hollywood, protoactor}
+	senders = []*contender{conclaveOwn, conclaveReflection, nats, hollywood, protoactor}
+)
+
+func with(contenders []*contender, more ...*contender) []*contender {
+	return append(contenders[:len(contenders):len(contenders)], more...)
+}
+
 var workloads = []*workload{
-	{"L1", "local send, 1 to 1", 10_000_000, 3_000_000, []metric{perSecond}, []*contender{
-		alone("Conclave Func", ours, "conclave", "L1 Func"),
-		alone("Conclave Handler", ours, "conclave", "L1 Handler"),
-		alone("hollywood", peer, "hollywood", "L1"),
-		alone("protoactor-go", peer, "protoactor", "L1"),
-		alone("channel", limit, "raw", "L1 channel"),
-		alone("slice and mutex", limit, "raw", "L1 slice"),
-	}},
-	{"L2", "local ping-pong, round trips", 2_000_000, 500_000, []metric{perSecond}, []*contender{
-		alone("Conclave Func", ours, "conclave", "L2 Func"),
-		alone("Conclave Handler", ours, "conclave", "L2 Handler"),
-		alone("hollywood", peer, "hollywood", "L2"),
-		alone("protoactor-go", peer, "protoactor", "L2"),
-		alone("two channels", limit, "raw", "L2"),
-	}},
-	{"L2a", "local ask, round trips", 1_000_000, 300_000, []metric{perSecond}, []*contender{
-		alone("Conclave Func", ours, "conclave", "L2a Func"),
-		alone("Conclave Handler", ours, "conclave", "L2a Handler"),
-		alone("hollywood", peer, "hollywood", "L2a"),
-		alone("protoactor-go", peer, "protoactor", "L2a"),
-		alone("two channels", limit, "raw", "L2"),
-	}},
-	{"L3", "spawn, and memory while idle", 100_000, 50_000, []metric{
-		{"spawn", "µs", true, 1}, {"bytes", "B", true, 1},
-	}, []*contender{
-		alone("Conclave Func", ours, "conclave", "L3 Func"),
-		alone("Conclave Handler", ours, "conclave", "L3 Handler"),
-		alone("hollywood", peer, "hollywood", "L3"),
-		alone("protoactor-go", peer, "protoactor", "L3"),
-		alone("goroutine and channel", limit, "raw", "L3"),
-	}},
-	{"R1", "remote send, 1 to 1, 64 B", 3_000_000, 1_000_000, []metric{perSecond}, []*contender{
-		pair("Conclave own codec", ours, "conclave", "R1 recv own", "R1 send own"),
-		pair("Conclave reflection", ours, "conclave", "R1 recv reflection", "R1 send reflection"),
-		brokered("NATS", "nats", "R1 recv", "R1 send"),
-		pair("hollywood", peer, "hollywood", "R1 recv", "R1 send"),
-	}},
-	{"R3", "remote round trip, one at a time", 30_000, 10_000, []metric{
-		{"p50", "µs", true, 1}, {"p99", "µs", true, 1},
-	}, []*contender{
-		pair("Conclave own codec", ours, "conclave", "echo own", "R3 own"),
-		pair("Conclave reflection", ours, "conclave", "echo reflection", "R3 reflection"),
-		brokered("NATS", "nats", "echo", "R3"),
-		pair("hollywood", peer, "hollywood", "echo", "R3"),
-	}},
-	{"R4", "remote calls, 256 callers", 300_000, 100_000, []metric{thousands}, []*contender{
-		pair("Conclave own codec", ours, "conclave", "echo own", "R4 own"),
-		pair("Conclave reflection", ours, "conclave", "echo reflection", "R4 reflection"),
-		brokered("NATS", "nats", "echo", "R4"),
-		pair("hollywood", peer, "hollywood", "echo", "R4"),
-	}},
+	{"L1", "local send, 1 to 1", local, 10_000_000, 3_000_000,
+		[]metric{perSecond}, with(actors, channel, slice)},
+	{"L2", "local ping-pong, round trips", local, 2_000_000, 500_000,
+		[]metric{perSecond}, with(actors, channels)},
+	{"L2a", "local ask, round trips", local, 1_000_000, 300_000,
+		[]metric{perSecond}, with(actors, channels)},
+	{"L3", "spawn, and memory while idle", local, 100_000, 50_000,
+		[]metric{{"spawn", "µs", true, 1}, {"bytes", "B", true, 1}}, with(actors, goroutine)},
+	{"R1", "remote send, 1 to 1, 64 B", remote, 3_000_000, 1_000_000,
+		[]metric{perSecond}, with(senders, tcp, yamux)},
+	{"R2", "remote send, 100 to 100, 64 B", remote, 3_000_000, 1_000_000,
+		[]metric{perSecond}, senders},
+	{"R3", "remote round trip, one at a time", remote, 30_000, 10_000,
+		[]metric{p50, p99}, with(senders, tcp, yamux)},
+	{"R4", "remote calls, 256 callers", remote, 300_000, 100_000,
+		[]metric{thousands}, senders},
+	{"R5", "remote send, 1 to 1, 64 KiB", remote, 30_000, 8_000,
+		[]metric{bytesPerSecond(64 << 10)}, with(senders, tcp, yamux)},
+	{"R5h", "remote round trip beside bodies of 1 MiB", remote, 3_000, 800,
+		[]metric{p50, p99, bytesPerSecond(1 << 20)}, with(senders, tcp, yamux)},
 }

@@ -6,13 +6,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"log"
 	"os"
 	"path/filepath"
 	"runtime/pprof"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -33,11 +31,11 @@ type Child struct {
 // lives until its standard input is closed.
 func Main(roles map[string]Role) {
 	if len(os.Args) < 3 {
-		log.Fatal("this is started by bench: ROLE N WORDS...")
+		fail("this is started by bench: ROLE N WORDS...")
 	}
 	run, ok := roles[os.Args[1]]
 	if !ok {
-		log.Fatalf("there is no role %q", os.Args[1])
+		fail("there is no such role")
 	}
 	n, err := strconv.Atoi(os.Args[2])
 	Check(err)
@@ -106,47 +104,8 @@ func peakKB() float64 {
 }
 
 // Span is the result of a child that did all the work itself.
-func Span(start time.Time, sent, got int) map[string]float64 {
-	took := time.Since(start)
+func Span(took time.Duration, sent, got int) map[string]float64 {
 	return map[string]float64{"rate": float64(got) / took.Seconds(), "sent": float64(sent), "got": float64(got)}
-}
-
-// Tally counts what a receiver got, and knows when the last of it came.
-type Tally struct {
-	want int64
-	got  atomic.Int64
-	done chan struct{}
-}
-
-func NewTally(n int) *Tally { return &Tally{want: int64(n), done: make(chan struct{})} }
-
-func (t *Tally) Add() {
-	if t.got.Add(1) == t.want {
-		close(t.done)
-	}
-}
-
-// Wait returns when all has come, or when nothing came for stall, and says what
-// came and when the last of it did. The time is the wall's, so that the sender's
-// process can have said when it began.
-func (t *Tally) Wait() map[string]float64 {
-	const stall = 3 * time.Second
-	last, since := t.got.Load(), time.Now()
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		select {
-		case <-t.done:
-			return map[string]float64{"end": float64(time.Now().UnixNano()), "got": float64(t.got.Load())}
-		case <-tick.C:
-			switch got := t.got.Load(); {
-			case got != last:
-				last, since = got, time.Now()
-			case got > 0 && time.Since(since) > stall:
-				return map[string]float64{"end": float64(since.UnixNano()), "got": float64(got)}
-			}
-		}
-	}
 }
 
 // Sending is the result of a sender: when it began, and how many it sent.
@@ -157,6 +116,12 @@ func Sending(start time.Time, sent int) map[string]float64 {
 // Check ends the process on an error: the run is lost, and the driver says so.
 func Check(err error) {
 	if err != nil {
-		log.Fatal(err)
+		fail(err)
 	}
+}
+
+// fail does not use package log, which some contenders turn off.
+func fail(what any) {
+	fmt.Fprintf(os.Stderr, "%s %q: %v\n", filepath.Base(os.Args[0]), os.Args[1:], what)
+	os.Exit(1)
 }

@@ -8,9 +8,6 @@ import (
 // Body is what every contender sends locally.
 type Body struct{ A, B, C int }
 
-// Payload is the remote body of those that send bytes.
-var Payload = make([]byte, 64)
-
 // Idle is L3: it makes c.N actors, weighs them, and sees by a message to each
 // that all of them live.
 func Idle(c *Child, t *Tally, spawn, send func(i int)) map[string]float64 {

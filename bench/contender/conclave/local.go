@@ -10,26 +10,17 @@ import (
 )
 
 func main() {
-	child.Main(map[string]child.Role{
-		"L1 Func":            send(false),
-		"L1 Handler":         send(true),
-		"L2 Func":            pingPong(false),
-		"L2 Handler":         pingPong(true),
-		"L2a Func":           ask(false),
-		"L2a Handler":        ask(true),
-		"L3 Func":            idle(false),
-		"L3 Handler":         idle(true),
-		"R1 recv own":        receiver[*lean],
-		"R1 send own":        sender(leanNote()),
-		"echo own":           echo[*lean],
-		"R3 own":             latency(leanNote()),
-		"R4 own":             callers(leanNote()),
-		"R1 recv reflection": receiver[*plain],
-		"R1 send reflection": sender(plainNote()),
-		"echo reflection":    echo[*plain],
-		"R3 reflection":      latency(plainNote()),
-		"R4 reflection":      callers(plainNote()),
-	})
+	child.Main(child.With(map[string]child.Role{
+		"L1 Func":     send(false),
+		"L1 Handler":  send(true),
+		"L2 Func":     pingPong(false),
+		"L2 Handler":  pingPong(true),
+		"L2a Func":    ask(false),
+		"L2a Handler": ask(true),
+		"L3 Func":     idle(false),
+		"L3 Handler":  idle(true),
+		"zk":          zooKeeper,
+	}, child.Roles("own", open[*lean]), child.Roles("reflection", open[*plain])))
 }
 
 type handlerFunc func(p *actor.Process, m actor.Message) error
@@ -86,7 +77,7 @@ func send(handler bool) child.Role {
 			return nil
 		})
 		<-done
-		return child.Span(start, c.N, got)
+		return child.Span(time.Since(start), c.N, got)
 	}
 }
 
@@ -113,7 +104,7 @@ func pingPong(handler bool) child.Role {
 		start := time.Now()
 		child.Check(s.Send(context.Background(), ping, "begin"))
 		<-done
-		return child.Span(start, c.N, got)
+		return child.Span(time.Since(start), c.N, got)
 	}
 }
 
@@ -136,7 +127,7 @@ func ask(handler bool) child.Role {
 			return nil
 		})
 		<-done
-		return child.Span(start, c.N, got)
+		return child.Span(time.Since(start), c.N, got)
 	}
 }
 

@@ -10,17 +10,12 @@ import (
 )
 
 func main() {
-	child.Main(map[string]child.Role{
-		"L1":      send,
-		"L2":      pingPong,
-		"L2a":     ask,
-		"L3":      idle,
-		"R1 recv": receiver,
-		"R1 send": sender,
-		"echo":    echo,
-		"R3":      latency,
-		"R4":      callers,
-	})
+	child.Main(child.With(map[string]child.Role{
+		"L1":  send,
+		"L2":  pingPong,
+		"L2a": ask,
+		"L3":  idle,
+	}, child.Roles("", open)))
 }
 
 func newEngine() *actor.Engine {
@@ -46,7 +41,7 @@ func send(c *child.Child) map[string]float64 {
 		e.Send(to, b)
 	}
 	<-done
-	return child.Span(start, c.N, got)
+	return child.Span(time.Since(start), c.N, got)
 }
 
 func pingPong(c *child.Child) map[string]float64 {
@@ -74,7 +69,7 @@ func pingPong(c *child.Child) map[string]float64 {
 	start := time.Now()
 	e.Send(ping, "begin")
 	<-done
-	return child.Span(start, c.N, got)
+	return child.Span(time.Since(start), c.N, got)
 }
 
 func ask(c *child.Child) map[string]float64 {
@@ -94,7 +89,7 @@ func ask(c *child.Child) map[string]float64 {
 		child.Check(err)
 		got++
 	}
-	return child.Span(start, c.N, got)
+	return child.Span(time.Since(start), c.N, got)
 }
 
 // smallInbox stands for the default of 1,024, which takes 24 KB of each actor.

@@ -3,6 +3,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -12,20 +13,15 @@ import (
 )
 
 func main() {
-	child.Main(map[string]child.Role{
-		"broker":  broker,
-		"R1 recv": receiver,
-		"R1 send": sender,
-		"echo":    echo,
-		"R3":      latency,
-		"R4":      callers,
-	})
+	child.Main(child.With(map[string]child.Role{"broker": broker}, child.Roles("", open)))
 }
 
-const subject = "bench"
+// maxPending is how many bytes the server holds for a client that is slower than
+// others: by default 64 MiB, and then it cuts the client off.
+const maxPending = 4 << 30
 
 func broker(c *child.Child) map[string]float64 {
-	s, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: -1, NoLog: true, NoSigs: true})
+	s, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: -1, NoLog: true, NoSigs: true, MaxPending: maxPending})
 	child.Check(err)
 	go s.Start()
 	if !s.ReadyForConnections(10 * time.Second) {
@@ -35,56 +31,41 @@ func broker(c *child.Child) map[string]float64 {
 	return nil
 }
 
-func connect(c *child.Child) *nats.Conn {
-	nc, err := nats.Connect(c.Args[0])
-	child.Check(err)
-	return nc
+type remote struct {
+	nc       *nats.Conn
+	subjects int
 }
 
-func receiver(c *child.Child) map[string]float64 {
-	nc := connect(c)
-	t := child.NewTally(c.N)
-	sub, err := nc.Subscribe(subject, func(m *nats.Msg) {
-		if len(m.Data) == len(child.Payload) {
-			t.Add()
+func open(c *child.Child) child.Remote {
+	nc, err := nats.Connect(c.Args[0])
+	child.Check(err)
+	return &remote{nc: nc}
+}
+
+func (r *remote) Serve(size int, got func(bool)) string {
+	r.subjects++
+	subject := fmt.Sprintf("bench.%d", r.subjects)
+	answer := child.Payload(child.Small)
+	sub, err := r.nc.Subscribe(subject, func(m *nats.Msg) {
+		got(child.Intact(m.Data, size))
+		if m.Reply != "" {
+			child.Check(m.Respond(answer))
 		}
 	})
 	child.Check(err)
 	child.Check(sub.SetPendingLimits(-1, -1)) // so that the client drops nothing
-	child.Check(nc.Flush())
-	c.Ready()
-	return t.Wait()
+	child.Check(r.nc.Flush())
+	return subject
 }
 
-func sender(c *child.Child) map[string]float64 {
-	nc := connect(c)
-	c.Ready()
-	start := time.Now()
-	for range c.N {
-		child.Check(nc.Publish(subject, child.Payload))
-	}
-	child.Check(nc.FlushTimeout(time.Minute))
-	return child.Sending(start, c.N)
-}
-
-func echo(c *child.Child) map[string]float64 {
-	nc := connect(c)
-	_, err := nc.Subscribe(subject, func(m *nats.Msg) { child.Check(m.Respond(m.Data)) })
-	child.Check(err)
-	child.Check(nc.Flush())
-	c.Ready()
-	return nil
-}
-
-func call(nc *nats.Conn) func() error {
-	return func() error {
-		_, err := nc.Request(subject, child.Payload, time.Minute)
-		return err
-	}
-}
-
-func latency(c *child.Child) map[string]float64 { return child.Latency(c, call(connect(c))) }
-
-func callers(c *child.Child) map[string]float64 {
-	return child.Callers(c, child.Goroutines(call(connect(c))))
+func (r *remote) Spawn(subject string, size int, f func(child.Port)) {
+	note := child.Payload(size)
+	go f(child.Port{
+		Send: func() error { return r.nc.Publish(subject, note) },
+		Call: func() error {
+			_, err := r.nc.Request(subject, note, time.Minute)
+			return err
+		},
+		Flush: func() error { return r.nc.FlushTimeout(time.Minute) },
+	})
 }

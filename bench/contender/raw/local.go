@@ -9,12 +9,13 @@ import (
 )
 
 func main() {
-	child.Main(map[string]child.Role{
+	child.Main(child.With(map[string]child.Role{
 		"L1 channel": channel,
 		"L1 slice":   slice,
 		"L2":         twoChannels,
+		"L2a":        twoChannels,
 		"L3":         goroutines,
-	})
+	}, child.Roles("TCP", openTCP), child.Roles("yamux", openYamux)))
 }
 
 func channel(c *child.Child) map[string]float64 {
@@ -34,7 +35,7 @@ func channel(c *child.Child) map[string]float64 {
 		ch <- b
 	}
 	close(ch)
-	return child.Span(start, c.N, <-done)
+	return child.Span(time.Since(start), c.N, <-done)
 }
 
 // slice is a list under a mutex whose reader takes all that is there.
@@ -70,7 +71,7 @@ func slice(c *child.Child) map[string]float64 {
 			}
 		}
 	}
-	return child.Span(start, c.N, <-done)
+	return child.Span(time.Since(start), c.N, <-done)
 }
 
 func twoChannels(c *child.Child) map[string]float64 {
@@ -89,7 +90,7 @@ func twoChannels(c *child.Child) map[string]float64 {
 		<-back
 		got++
 	}
-	return child.Span(start, c.N, got)
+	return child.Span(time.Since(start), c.N, got)
 }
 
 func goroutines(c *child.Child) map[string]float64 {

@@ -12,12 +12,12 @@ import (
 )
 
 func main() {
-	child.Main(map[string]child.Role{
+	child.Main(child.With(map[string]child.Role{
 		"L1":  send,
 		"L2":  pingPong,
 		"L2a": ask,
 		"L3":  idle,
-	})
+	}, child.Roles("", open)))
 }
 
 func newActorSystem() *actor.ActorSystem {
@@ -43,7 +43,7 @@ func send(c *child.Child) map[string]float64 {
 		root.Send(to, b)
 	}
 	<-done
-	return child.Span(start, c.N, got)
+	return child.Span(time.Since(start), c.N, got)
 }
 
 func pingPong(c *child.Child) map[string]float64 {
@@ -71,7 +71,7 @@ func pingPong(c *child.Child) map[string]float64 {
 	start := time.Now()
 	root.Send(ping, "begin")
 	<-done
-	return child.Span(start, c.N, got)
+	return child.Span(time.Since(start), c.N, got)
 }
 
 func ask(c *child.Child) map[string]float64 {
@@ -91,7 +91,7 @@ func ask(c *child.Child) map[string]float64 {
 		child.Check(err)
 		got++
 	}
-	return child.Span(start, c.N, got)
+	return child.Span(time.Since(start), c.N, got)
 }
 
 func idle(c *child.Child) map[string]float64 {
