@@ -2,6 +2,7 @@ package actor
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"reflect"
 	"sync"
@@ -241,10 +242,12 @@ func (s *System) cancelCall(e Envelope, call *openCall) {
 
 // expired is the context of what must not wait.
 var expired = func() context.Context {
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
+	ctx, cancel := context.WithCancelCause(context.Background())
+	cancel(errWouldWait)
 	return ctx
 }()
+
+var errWouldWait = errors.New("it would have to wait")
 
 // open notes a call to p; nil when p has ended.
 func (p *Process) open(from PID, ref uint64) *openCall {

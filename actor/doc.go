@@ -28,6 +28,10 @@
 // again once it is sent; from another node its bytes arrive, and are decoded
 // when somebody names the type.
 //
+// [Process.SendAfter] and [Process.SendEvery] send later, as [Timer]s that can be
+// stopped and end with their process. They are cheap: hundreds of thousands may
+// be pending, at about a hundred bytes each and no goroutine.
+//
 // A Process is a [context.Context]. It is done when the process must stop, so
 // what it calls with itself as the context stops too; [context.Cause] says why.
 //

@@ -268,3 +268,32 @@ func ExampleTenure() {
 	// sending: the term is over: the lease has lapsed
 	// left: 0
 }
+
+func ExampleProcess_SendEvery() {
+	s := newSystem()
+	done := make(chan struct{})
+	s.Spawn(func(p *actor.Process) error {
+		defer close(done)
+		type tick struct{}
+		beat, err := p.SendEvery(time.Millisecond, p.Self(), tick{})
+		if err != nil {
+			return err
+		}
+		late := p.SendAfter(time.Hour, p.Self(), "too late")
+		for range 3 {
+			if _, _, err := actor.Expect[tick](p); err != nil {
+				return err
+			}
+			fmt.Println("tick")
+		}
+		beat.Stop()
+		fmt.Println("in time:", late.Stop())
+		return nil
+	})
+	<-done
+	// Output:
+	// tick
+	// tick
+	// tick
+	// in time: true
+}

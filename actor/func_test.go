@@ -188,10 +188,10 @@ func TestSendAfterSendsWhenTheTimeHasCome(t *testing.T) {
 		s := newSystem(t)
 		must(t, s, func(p *Process) error {
 			start := time.Now()
-			stop := p.SendAfter(time.Second, p.Self(), "not this")
+			timer := p.SendAfter(time.Second, p.Self(), "not this")
 			p.SendAfter(2*time.Second, p.Self(), "this")
-			if !stop() || stop() {
-				t.Error("cancel says something else than what it did")
+			if !timer.Stop() || timer.Stop() {
+				t.Error("Stop says something else than what it did")
 			}
 			text, m, err := Expect[string](p)
 			if err != nil || text != "this" || m.From != p.Self() || time.Since(start) != 2*time.Second {

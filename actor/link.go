@@ -15,7 +15,7 @@ func (p *Process) Link(to PID) {
 		return
 	}
 	p.mu.Lock()
-	p.tiesLocked().links[to] = struct{}{}
+	note(&p.tiesLocked().links, to, struct{}{})
 	p.mu.Unlock()
 	if to.node != p.pid.node {
 		p.tie(to.node)
@@ -40,7 +40,7 @@ func (s *System) link(to, from PID) bool {
 	if target.ended {
 		return false
 	}
-	target.tiesLocked().links[from] = struct{}{}
+	note(&target.tiesLocked().links, from, struct{}{})
 	if from.node != s.self.node {
 		target.tieLocked(from.node)
 	}
@@ -125,7 +125,7 @@ func (p *Process) Monitor(to PID) Ref {
 	p.lastRef++
 	ref := Ref(p.lastRef)
 	p.mu.Lock()
-	p.tiesLocked().monitors[ref] = to
+	note(&p.tiesLocked().monitors, ref, to)
 	p.mu.Unlock()
 	switch {
 	case to.IsZero():
@@ -152,7 +152,7 @@ func (s *System) watch(to PID, w watcher) bool {
 	if target.ended {
 		return false
 	}
-	target.tiesLocked().watchers[w] = struct{}{}
+	note(&target.tiesLocked().watchers, w, struct{}{})
 	if w.pid.node != s.self.node {
 		target.tieLocked(w.pid.node)
 	}
@@ -235,13 +235,17 @@ func (p *Process) Unregister(name string) { p.sys.Unregister(name, p.pid) }
 
 func (p *Process) tiesLocked() *ties {
 	if p.ties == nil {
-		p.ties = &ties{
-			links:    make(map[PID]struct{}),
-			monitors: make(map[Ref]PID),
-			watchers: make(map[watcher]struct{}),
-		}
+		p.ties = new(ties)
 	}
 	return p.ties
+}
+
+// note puts an entry into one of the ties' maps, most of which stay empty.
+func note[K comparable, V any](m *map[K]V, k K, v V) {
+	if *m == nil {
+		*m = make(map[K]V)
+	}
+	(*m)[k] = v
 }
 
 // tie notes that p has to hear of the end of the link to that node.

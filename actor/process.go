@@ -69,6 +69,7 @@ type ties struct {
 	names    []string
 	ends     []func(PID, error)
 	started  func() // tells the supervisor
+	timers   *Timer // pending; they end with the process
 }
 
 type watcher struct {

@@ -102,10 +102,10 @@ func (s *System) spawn(parent *Process, t *Tenure, f Func, h Handler, opts []Spa
 	linked := parent != nil && o.linked
 	if linked {
 		parent.mu.Lock()
-		parent.tiesLocked().links[p.pid] = struct{}{}
+		note(&parent.tiesLocked().links, p.pid, struct{}{})
 		parent.mu.Unlock()
 		p.mu.Lock()
-		p.tiesLocked().links[parent.pid] = struct{}{}
+		note(&p.tiesLocked().links, parent.pid, struct{}{})
 		p.mu.Unlock()
 	}
 	switch {
@@ -147,6 +147,7 @@ func (p *Process) leave() {
 	}
 	p.mu.Unlock()
 	if t != nil {
+		t.dropTimers()
 		for _, name := range t.names {
 			s.Unregister(name, p.pid)
 		}

@@ -42,6 +42,9 @@ type System struct {
 	names   map[string]PID
 	namesIn sync.Mutex // held from a change of names until the directory knows
 
+	began  time.Time
+	timers timers
+
 	tenuresMu sync.Mutex
 	tenures   map[*Tenure]struct{}
 
@@ -65,6 +68,7 @@ func NewSystem(cfg SystemConfig) *System {
 		self:    MakePID(cfg.Node, 0),
 		names:   make(map[string]PID),
 		tenures: make(map[*Tenure]struct{}),
+		began:   time.Now(),
 	}
 	s.deadLog.log = cfg.Logger.With("node", cfg.Node)
 	s.terms.OnRaise(s.endLower)
@@ -114,6 +118,7 @@ func (s *System) AtEnd(pid PID, f func(pid PID, reason error)) bool {
 // returns when all have ended, or with ctx's error when some have not by then.
 func (s *System) Stop(ctx context.Context, reason error) error {
 	defer s.deadLog.close()
+	defer s.timers.close()
 	s.stopMu.Lock()
 	s.stopped = true
 	if s.empty == nil && s.living > 0 {

@@ -263,6 +263,17 @@ func (n *Node) SendName(node actor.NodeID, localName string, body any) error {
 	return n.system.SendName(n.links.life, node, localName, body)
 }
 
+// SendAfter sends body to a process when d has passed. See actor.Process.SendAfter.
+func (n *Node) SendAfter(d time.Duration, to actor.PID, body any) *actor.Timer {
+	return n.system.SendAfter(d, to, body)
+}
+
+// SendEvery sends body to a process each time d has passed. See
+// actor.System.SendEvery.
+func (n *Node) SendEvery(d time.Duration, to actor.PID, body any) (*actor.Timer, error) {
+	return n.system.SendEvery(d, to, body)
+}
+
 // Whereis is the process of this node with that local name; zero if there is none.
 func (n *Node) Whereis(localName string) actor.PID { return n.system.Whereis(localName) }
 

@@ -330,8 +330,8 @@ func TestMessageSentForLaterArrivesThenUnlessCancelled(t *testing.T) {
 		a.Spawn(func(p *actor.Process) error {
 			p.SendAfter(40*time.Millisecond, to, "second")
 			p.SendAfter(20*time.Millisecond, to, "first")
-			cancel := p.SendAfter(30*time.Millisecond, to, "never")
-			if !cancel() {
+			timer := p.SendAfter(30*time.Millisecond, to, "never")
+			if !timer.Stop() {
 				return errors.New("too late")
 			}
 			return idle(p)
