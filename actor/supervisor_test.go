@@ -412,3 +412,22 @@ func TestSupervisedChildKeepsItsOwnOptions(t *testing.T) {
 		}
 	})
 }
+
+// The last child of the tree ended well, but the tree did not.
+func TestTransientSupervisorThatGaveUpIsRestarted(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newSystem(t)
+		var log logOf
+		root := s.Spawn(Supervise(Supervisor{Children: []Child{{
+			Name: "tree", Restart: Transient,
+			Supervisor: &Supervisor{Intensity: -1, Children: []Child{{Name: "a", Start: noted(&log, "a")}}},
+		}}}))
+		synctest.Wait()
+		s.Exit(childPID(t, s, childPID(t, s, root, "tree"), "a"), Normal)
+		synctest.Wait()
+		if got := log.String(); got != "+a -a +a" {
+			t.Error(got)
+		}
+		s.Exit(root, nil)
+	})
+}

@@ -353,6 +353,9 @@ func (r Restart) again(reason error) bool {
 	case Permanent:
 		return true
 	case Transient:
+		if errors.Is(reason, ErrTooManyRestarts) {
+			return true // a supervisor's; what it wraps is the end of a child
+		}
 		return !errors.Is(reason, Normal) && !errors.Is(reason, Shutdown) && !errors.Is(reason, StoppedBySupervisor)
 	default:
 		return false

@@ -35,7 +35,7 @@ func BenchmarkTimers300k(b *testing.B) {
 		}
 		b.ReportMetric(float64(time.Since(began))/count, "set-ns/timer")
 		b.ReportMetric(float64(heapNow()-before-8*count)/count, "B/timer")
-		time.Sleep(time.Until(end))
+		<-time.After(time.Until(end))
 		cpu := cpuTime()
 		<-got
 		b.ReportMetric(float64(cpuTime()-cpu)/count, "fire-cpu-ns/timer")
@@ -76,7 +76,7 @@ func BenchmarkGoTimers300k(b *testing.B) {
 		}
 		b.ReportMetric(float64(time.Since(began))/count, "set-ns/timer")
 		b.ReportMetric(float64(heapNow()-before-8*count)/count, "B/timer")
-		time.Sleep(time.Until(end))
+		<-time.After(time.Until(end))
 		cpu := cpuTime()
 		<-got
 		b.ReportMetric(float64(cpuTime()-cpu)/count, "fire-cpu-ns/timer")

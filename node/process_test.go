@@ -171,6 +171,8 @@ func TestErrorRepliesKeepTheirIdentity(t *testing.T) {
 	sentinels := []error{
 		actor.Normal, actor.Killed, actor.Shutdown, actor.NoProcess, actor.LinkLost, actor.ErrTermOver,
 		actor.ErrMailboxFull, actor.ErrTimeout, actor.ErrStopped, actor.ErrUnexpectedReply,
+		actor.StoppedBySupervisor, actor.ErrTooManyRestarts, actor.ErrNotStarted, actor.ErrStuck,
+		actor.ErrNoChild, actor.ErrChildExists, actor.ErrChildBusy, actor.ErrBadSupervisor,
 	}
 	everyWay(t, func(c *cluster) {
 		a, b := c.node("a"), c.node("b")
@@ -347,5 +349,32 @@ func TestMessageSentForLaterArrivesThenUnlessCancelled(t *testing.T) {
 			}
 		}
 		none(c, mail)
+	})
+}
+
+func TestEndOfASupervisorKeepsItsIdentityElsewhere(t *testing.T) {
+	everyWay(t, func(c *cluster) {
+		a, b := c.node("a"), c.node("b")
+		child := make(chan actor.PID, 10)
+		sup := b.Spawn(actor.Supervise(actor.Supervisor{
+			Intensity: -1, // none
+			Children: []actor.Child{{Name: "child", Start: func(p *actor.Process) error {
+				child <- p.Self()
+				return idle(p)
+			}}},
+		}))
+		killed := next(c, child)
+		over := make(chan error, 2)
+		a.Spawn(func(p *actor.Process) error {
+			p.Monitor(sup)
+			p.Exit(killed, actor.Killed)
+			d, _, err := actor.Expect[actor.Down](p)
+			over <- d.Reason
+			return err
+		})
+		// It says what the supervisor says, not why its child ended.
+		if err := next(c, over); !errors.Is(err, actor.ErrTooManyRestarts) || !strings.Contains(err.Error(), "killed") {
+			c.Errorf("the supervisor ended with %v", err)
+		}
 	})
 }

@@ -20,7 +20,20 @@ var reasonCodes = [...]error{
 	8:  actor.ErrTimeout,
 	9:  actor.ErrStopped,
 	10: actor.ErrUnexpectedReply,
+	// 11 is codeEnded
+	12: actor.StoppedBySupervisor,
+	13: actor.ErrTooManyRestarts,
+	14: actor.ErrNotStarted,
+	15: actor.ErrStuck,
+	16: actor.ErrNoChild,
+	17: actor.ErrChildExists,
+	18: actor.ErrChildBusy,
+	19: actor.ErrBadSupervisor,
 }
+
+// codesBySense is the order in which a reason is compared with them: what a
+// supervisor says comes before the end of its child, which it wraps.
+var codesBySense = [...]byte{12, 13, 14, 15, 16, 17, 18, 19, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10}
 
 const (
 	// codeEnded is an *actor.EndedError: the length of its PID as a uvarint, the
@@ -52,9 +65,9 @@ func appendNested(dst []byte, reason error, depth int) []byte {
 	if ended := (*actor.EndedError)(nil); errors.As(reason, &ended) && ended.Reason == actor.NoProcess {
 		reason = actor.NoProcess
 	}
-	for code := 1; code < len(reasonCodes); code++ {
+	for _, code := range codesBySense {
 		if sentinel := reasonCodes[code]; errors.Is(reason, sentinel) {
-			dst = append(dst, byte(code))
+			dst = append(dst, code)
 			if reason == sentinel {
 				return dst
 			}
