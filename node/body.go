@@ -1,21 +1,42 @@
 package node
 
 import (
+	"math"
 	"reflect"
 	"sync/atomic"
 
 	"conclave/actor"
 	"conclave/codec"
+	"conclave/transport"
 )
 
 // remoteBody is a body that came over a link: bytes until a process names the type.
 type remoteBody struct {
-	system *actor.System
-	typ    string
-	data   []byte
-	from   actor.PID
-	to     actor.PID
-	broken atomic.Bool
+	way  *bodyWay
+	typ  string
+	data []byte
+	from uint64        // serial
+	to   atomic.Uint64 // serial, or broken once it is known not to decode
+}
+
+const broken = math.MaxUint64
+
+// bodyWay is what bodies on one way have in common.
+type bodyWay struct {
+	system   *actor.System
+	from, to actor.PID // of which nodes
+}
+
+// fill makes b the body of f, which came that way.
+func (b *remoteBody) fill(way *bodyWay, f *transport.Frame) {
+	b.way, b.typ, b.data, b.from = way, f.Type, f.Body, f.From
+	b.to.Store(f.To)
+}
+
+func newRemoteBody(way *bodyWay, f *transport.Frame) *remoteBody {
+	b := new(remoteBody)
+	b.fill(way, f)
+	return b
 }
 
 func (b *remoteBody) TypeName() string { return b.typ }
@@ -24,8 +45,12 @@ func (b *remoteBody) Is(t reflect.Type) bool { return codec.Is(b.typ, t) }
 
 func (b *remoteBody) Decode(into any) error {
 	err := codec.Decode(b.typ, b.data, into)
-	if err != nil && b.broken.CompareAndSwap(false, true) {
-		b.system.DeadLetter(actor.DeadLetter{From: b.from, To: b.to, Type: b.typ, Reason: actor.DeadUndecodable})
+	if err != nil {
+		if to := b.to.Swap(broken); to != broken {
+			b.way.system.DeadLetter(actor.DeadLetter{
+				From: b.way.from.WithSerial(b.from), To: b.way.to.WithSerial(to), Type: b.typ, Reason: actor.DeadUndecodable,
+			})
+		}
 	}
 	return err
 }

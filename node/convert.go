@@ -122,7 +122,7 @@ func (p *peer) envelope(c *connection, f *transport.Frame) (e actor.Envelope, ok
 	}
 	switch e.Kind {
 	case actor.KindMessage, actor.KindCall, actor.KindReply:
-		e.Body = &remoteBody{system: p.links.system, typ: f.Type, data: f.Body, from: e.From, to: e.To}
+		e.Body = newRemoteBody(&p.way, f)
 	default:
 		if hasReason(e.Kind) {
 			e.Reason = parseReason(f.Body)

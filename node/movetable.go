@@ -11,6 +11,7 @@ import (
 
 	"conclave/actor"
 	"conclave/global"
+	"conclave/transport"
 )
 
 // moveTable is the names that move and the mail kept for them. What comes off
@@ -211,7 +212,8 @@ func (t *moveTable) send(name string, m *movingName, mail kept) (outcome, error)
 	if mail.remote {
 		body = actor.Raw{Type: mail.typ, Body: mail.data}
 		if pid.Node() == t.n.id {
-			body = &remoteBody{system: t.n.system, typ: mail.typ, data: mail.data, to: pid}
+			way := &bodyWay{system: t.n.system, to: pid}
+			body = newRemoteBody(way, &transport.Frame{Type: mail.typ, Body: mail.data, To: pid.Serial()})
 		}
 	}
 	err = t.n.system.SendConfirmed(ctx, pid, body)

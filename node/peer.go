@@ -18,6 +18,7 @@ type peer struct {
 	links *links
 	id    actor.NodeID
 	base  actor.PID // serial 0 there: gives its processes' PIDs
+	way   bodyWay   // of bodies from there
 
 	events chan any
 	last   *connection            // the loop's: the latest that was the link
@@ -61,6 +62,7 @@ func newPeer(l *links, id actor.NodeID) *peer {
 		links:  l,
 		id:     id,
 		base:   actor.MakePID(id, 0),
+		way:    bodyWay{system: l.system, from: actor.MakePID(id, 0), to: l.self},
 		events: make(chan any, 64),
 		conns:  make(map[connID]*connection),
 		paused: make(map[uint64]chan struct{}),

@@ -10,14 +10,21 @@ import (
 // readMessages hands on what comes in the messages lane.
 func (p *peer) readMessages(c *connection) error {
 	dec := transport.NewDecoder(transport.LaneReader(c.conn, transport.Messages), p.links.limits.MaxMessage)
+	run := mailRun{peer: p, conn: c}
 	var f transport.Frame
 	for {
-		if dec.Buffered() == 0 {
+		if !dec.Ready() {
+			run.deliver() // before waiting for what comes next
 			c.heard.Store(int64(p.links.now()))
 		}
 		if err := dec.Next(&f); err != nil {
+			run.deliver()
 			return err
 		}
+		if run.add(&f, dec.Buffered()) {
+			continue
+		}
+		run.deliver()
 		if f.Kind == transport.Bye {
 			// All that the peer had to say has been read.
 			_ = c.control.append(context.Background(), &transport.Frame{Kind: transport.Bye}, true)
@@ -41,6 +48,56 @@ func (p *peer) readMessages(c *connection) error {
 			}
 		}
 	}
+}
+
+// mailRun gathers messages that came one behind the other for one process, and
+// are plain: nothing is asked about them but that they arrive.
+type mailRun struct {
+	peer *peer
+	conn *connection
+	to   uint64
+	mail []actor.Mail
+
+	bodies []remoteBody // to be used next
+}
+
+// longestRun keeps a busy link from holding up the first message of a run.
+const longestRun = 64
+
+// add says false of a frame that is not plain mail. unread is how many bytes have
+// been read behind it.
+func (r *mailRun) add(f *transport.Frame, unread int) bool {
+	if f.Kind != transport.Message || f.Ref != 0 || f.To == 0 || f.Scope != "" {
+		return false
+	}
+	if f.To != r.to || len(r.mail) == longestRun {
+		r.deliver()
+		r.to = f.To
+	}
+	if len(r.bodies) == 0 {
+		// Those that came together are allocated together, as their bytes are.
+		r.bodies = make([]remoteBody, min(1+unread/(len(f.Body)+minFrame), longestRun/2))
+	}
+	b := &r.bodies[0]
+	r.bodies = r.bodies[1:]
+	b.fill(&r.peer.way, f)
+	r.mail = append(r.mail, actor.Mail{From: r.peer.base.WithSerial(f.From), Body: b})
+	return true
+}
+
+// minFrame is about what a frame takes besides its body.
+const minFrame = 8
+
+func (r *mailRun) deliver() {
+	if len(r.mail) == 0 {
+		return
+	}
+	to := r.peer.links.self.WithSerial(r.to)
+	if r.peer.links.system.DeliverMail(to, r.mail) == actor.Full {
+		r.peer.links.pauseSender(r.peer, r.conn, to)
+	}
+	clear(r.mail)
+	r.mail = r.mail[:0]
 }
 
 // readControl takes what the nodes say to each other.

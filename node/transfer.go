@@ -262,7 +262,7 @@ func (n *Node) consider(p *peer, f *transport.Frame) error {
 		if len(f.Body) > actor.MaxState {
 			return fmt.Errorf("%w: %d bytes", actor.ErrStateTooLarge, len(f.Body))
 		}
-		state := &remoteBody{system: n.system, typ: f.Type, data: f.Body, from: p.base, to: n.links.self}
+		state := newRemoteBody(&p.way, f)
 		return n.globals.Receive(ctx, f.Scope, f.ToName, p.id, f.TermNumber, state)
 	}
 }

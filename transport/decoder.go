@@ -81,6 +81,14 @@ func (d *Decoder) Next(f *Frame) error {
 // is 0, Next has to wait for the reader.
 func (d *Decoder) Buffered() int { return d.end - d.begin }
 
+// Ready says whether the next frame has been read whole, so that Next does not
+// touch the reader. It may say no to a frame that Next does not return.
+func (d *Decoder) Ready() bool {
+	n, used := binary.Uvarint(d.buf[d.begin:d.end])
+	have := d.buf[min(d.begin+max(used, 0), d.end):d.end]
+	return used > 0 && n >= smallestFrame && n <= uint64(len(have)) && Kind(have[0]).known()
+}
+
 // Skipped counts the frames of unknown kinds passed over so far.
 func (d *Decoder) Skipped() uint64 { return d.skipped }
 

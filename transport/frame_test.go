@@ -456,3 +456,51 @@ func TestNames(t *testing.T) {
 		}
 	}
 }
+
+func TestNextDoesNotReadWhenReady(t *testing.T) {
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	rnd := rand.New(rand.NewPCG(seed, 0))
+	want := sampleFrames()
+	data := encodeAll(t, want...)
+	unknown := append([]byte{5, 200}, 0, 0, 0, 0)
+	data = append(append(append([]byte(nil), unknown...), data...), unknown...)
+	ready := 0
+	for range 200 {
+		r := &countingReader{Reader: &chunkReader{data: data, size: 1 + rnd.IntN(1<<rnd.IntN(18))}}
+		d := NewDecoder(r, 0)
+		got := 0
+		for {
+			was, reads := d.Ready(), r.reads
+			var f Frame
+			if err := d.Next(&f); err == io.EOF && !was {
+				break
+			} else if err != nil {
+				t.Fatalf("ready %t: %v", was, err)
+			}
+			if was && r.reads != reads {
+				t.Fatalf("frame %d was ready, and the reader was asked", got)
+			}
+			if was {
+				ready++
+			}
+			got++
+		}
+		if got != len(want) {
+			t.Fatalf("%d frames, want %d", got, len(want))
+		}
+	}
+	if ready == 0 {
+		t.Error("no frame was ever ready")
+	}
+}
+
+type countingReader struct {
+	io.Reader
+	reads int
+}
+
+func (r *countingReader) Read(p []byte) (int, error) {
+	r.reads++
+	return r.Reader.Read(p)
+}
