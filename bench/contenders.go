@@ -23,6 +23,7 @@ var (
 	conclaveOwn        = &contender{"Conclave own codec", ours, "conclave", "own", "zk"}
 	conclaveReflection = &contender{"Conclave reflection", ours, "conclave", "reflection", "zk"}
 
+	erlang     = &contender{"Erlang", peer, "erlang", "", ""}
 	hollywood  = &contender{"hollywood", peer, "hollywood", "", ""}
 	nats       = &contender{"NATS", peer, "nats", "", "broker"}
 	protoactor = &contender{"protoactor-go", peer, "protoactor", "", ""}

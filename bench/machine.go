@@ -4,6 +4,7 @@ import (
 	"debug/buildinfo"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -33,6 +34,9 @@ func machine(bin string) string {
 				fmt.Fprintf(&b, "- %s %s\n", d.Path, d.Version)
 			}
 		}
+	}
+	if out, err := exec.Command("erl", "-noshell", "-eval", `io:format("~s", [erlang:system_info(otp_release)]), halt().`).Output(); err == nil {
+		fmt.Fprintf(&b, "- Erlang/OTP %s\n", out)
 	}
 	return b.String()
 }

@@ -7,7 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
+	"slices"
 	"strings"
 )
 
@@ -27,9 +27,9 @@ func main() {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(2)
 	}
-	bin, err := build()
+	bin, missing, err := build()
 	if err == nil {
-		err = runAll(bin, chosen, *runs, *quick)
+		err = runAll(bin, without(missing, chosen), *runs, *quick)
 	}
 	if bin != "" {
 		err = errors.Join(err, os.RemoveAll(bin))
@@ -71,27 +71,26 @@ func choose(only string) ([]*workload, error) {
 	return chosen, nil
 }
 
+// without leaves out the contenders whose programs are missing, and says so.
+func without(missing map[string]string, chosen []*workload) []*workload {
+	for program, why := range missing {
+		fmt.Printf("%s is left out: %s.\n\n", program, why)
+	}
+	var all []*workload
+	for _, w := range chosen {
+		w := *w
+		w.contenders = slices.DeleteFunc(slices.Clone(w.contenders), func(c *contender) bool { return missing[c.program] != "" })
+		all = append(all, &w)
+	}
+	return all
+}
+
 func names() string {
 	var all []string
 	for _, w := range workloads {
 		all = append(all, w.name)
 	}
 	return strings.Join(all, ", ")
-}
-
-// build compiles the contenders, a program each: two of them cannot live in one,
-// both naming their protobuf messages alike, and none should carry the others' memory.
-func build() (bin string, err error) {
-	bin, err = os.MkdirTemp("", "conclave-bench-")
-	if err != nil {
-		return "", err
-	}
-	cmd := exec.Command("go", "build", "-o", bin+"/", "./contender/...")
-	cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
-	if err := cmd.Run(); err != nil {
-		return bin, fmt.Errorf("building the contenders: %w; bench must be run in its own directory", err)
-	}
-	return bin, nil
 }
 
 // measure runs all contenders in turn, and all of them again: what disturbs the
