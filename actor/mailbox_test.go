@@ -216,57 +216,69 @@ func TestWaitLosesNoWakeUp(t *testing.T) {
 	t.Logf("seed %d", seed)
 	for _, limit := range []int{1, 2, 3, 64, 1100} {
 		t.Run(fmt.Sprint(limit), func(t *testing.T) {
-			s := newSystem(t, defaultMailbox(Mailbox{Limit: limit, Policy: Wait}))
-			const senders = 6
-			each := 400 + 3*limit
-			total := int64(senders * each)
-			var got atomic.Int64
-			sleepy := func(random *rand.Rand) {
-				if random.IntN(200) == 0 {
-					time.Sleep(50 * time.Microsecond)
-				}
-			}
-			handler := s.SpawnHandler(handlerFunc(func() func(*Process, Message) error {
-				random := rand.New(rand.NewPCG(seed, 1))
-				return func(*Process, Message) error { sleepy(random); got.Add(1); return nil }
-			}()))
-			receiver := s.Spawn(func(p *Process) error {
-				random := rand.New(rand.NewPCG(seed, 2))
-				for {
-					var err error
-					if random.IntN(4) == 0 {
-						_, err = p.ReceiveTimeout(time.Microsecond)
-					} else {
-						_, err = p.Receive()
-					}
-					if err == ErrTimeout {
-						continue
-					}
-					if err != nil {
-						return err
-					}
-					sleepy(random)
-					got.Add(1)
-				}
-			})
-			var wg sync.WaitGroup
-			for range senders {
-				for _, to := range []PID{handler, receiver} {
-					wg.Go(func() {
-						must(t, s, func(p *Process) error {
-							for i := range each {
-								if err := p.Send(to, i); err != nil {
-									return err
-								}
-							}
-							return nil
-						})
-					})
-				}
-			}
-			wg.Wait()
-			await(t, "all mail", func() bool { return got.Load() == 2*total })
+			bubble(t, func(t *testing.T) { noLostWakeUp(t, seed, limit) })
 		})
+	}
+}
+
+func noLostWakeUp(t *testing.T, seed uint64, limit int) {
+	s := newSystem(t, defaultMailbox(Mailbox{Limit: limit, Policy: Wait}))
+	const senders = 6
+	each := 400 + 3*limit
+	total := int64(senders * each)
+	var got atomic.Int64
+	// A reader that sleeps finds its mailbox full and all senders waiting; a
+	// sender that does wakes up at the very moment of a timeout.
+	sleepy := func(random *rand.Rand) {
+		if random.IntN(200) == 0 {
+			time.Sleep(time.Duration(1+random.IntN(3)) * time.Microsecond)
+		}
+	}
+	handler := s.SpawnHandler(handlerFunc(func() func(*Process, Message) error {
+		random := rand.New(rand.NewPCG(seed, 1))
+		return func(*Process, Message) error { sleepy(random); got.Add(1); return nil }
+	}()))
+	receiver := s.Spawn(func(p *Process) error {
+		random := rand.New(rand.NewPCG(seed, 2))
+		for {
+			var err error
+			if random.IntN(4) == 0 {
+				_, err = p.ReceiveTimeout(time.Microsecond)
+			} else {
+				_, err = p.Receive()
+			}
+			if err == ErrTimeout {
+				continue
+			}
+			if err != nil {
+				return err
+			}
+			sleepy(random)
+			got.Add(1)
+		}
+	})
+	var wg sync.WaitGroup
+	for n := range senders {
+		for _, to := range []PID{handler, receiver} {
+			wg.Go(func() {
+				random := rand.New(rand.NewPCG(seed, uint64(3+n)))
+				must(t, s, func(p *Process) error {
+					for i := range each {
+						sleepy(random)
+						if err := p.Send(to, i); err != nil {
+							return err
+						}
+					}
+					return nil
+				})
+			})
+		}
+	}
+	wg.Wait()
+	time.Sleep(time.Second) // no reader sleeps as long
+	synctest.Wait()
+	if n := got.Load(); n != 2*total {
+		t.Errorf("%d of %d were read", n, 2*total)
 	}
 }
 

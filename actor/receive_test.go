@@ -54,31 +54,39 @@ func TestReceiveTimeoutWaitsSoLong(t *testing.T) {
 // Mail that comes at the very moment of the timeout is not lost, and wakes
 // nobody who does not wait for it.
 func TestReceiveTimeoutAgainstMail(t *testing.T) {
-	s := newSystem(t)
-	const n = 2000
-	pid := s.Spawn(func(p *Process) error {
-		for got := 0; got < n; {
-			m, err := p.ReceiveTimeout(time.Duration(rand.IntN(20)) * time.Microsecond)
-			switch {
-			case err == nil && m.Body() != got:
-				return fmt.Errorf("got %v, want %d", m.Body(), got)
-			case err == nil:
-				got++
-			case err != ErrTimeout:
-				return err
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	bubble(t, func(t *testing.T) {
+		s := newSystem(t)
+		const n = 2000
+		// So few different times: again and again both come at once.
+		few := func(random *rand.Rand) time.Duration { return time.Duration(random.IntN(3)) * time.Microsecond }
+		pid := s.Spawn(func(p *Process) error {
+			random := rand.New(rand.NewPCG(seed, 1))
+			for got := 0; got < n; {
+				m, err := p.ReceiveTimeout(few(random))
+				switch {
+				case err == nil && m.Body() != got:
+					return fmt.Errorf("got %v, want %d", m.Body(), got)
+				case err == nil:
+					got++
+				case err != ErrTimeout:
+					return err
+				}
 			}
+			return nil
+		})
+		end := make(chan error, 1)
+		s.AtEnd(pid, func(_ PID, reason error) { end <- reason })
+		random := rand.New(rand.NewPCG(seed, 2))
+		for i := range n {
+			_ = s.Send(context.Background(), pid, i)
+			time.Sleep(few(random))
 		}
-		return nil
+		if err := <-end; err != Normal {
+			t.Fatal(err)
+		}
 	})
-	end := make(chan error, 1)
-	s.AtEnd(pid, func(_ PID, reason error) { end <- reason })
-	for i := range n {
-		_ = s.Send(context.Background(), pid, i)
-		time.Sleep(time.Duration(rand.IntN(20)) * time.Microsecond)
-	}
-	if err := <-end; err != Normal {
-		t.Fatal(err)
-	}
 }
 
 func TestExpectLeavesOtherMailInOrder(t *testing.T) {
