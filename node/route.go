@@ -43,15 +43,16 @@ func (l *links) Route(ctx context.Context, e actor.Envelope) error {
 		}
 		err := p.send(ctx, &f, urgent)
 		switch {
+		case err == nil:
+			return nil
 		case err == errPeerGone:
 			continue
 		case errors.Is(err, transport.ErrTooLarge):
 			l.system.DeadLetter(deadOf(e, typ, actor.DeadTooLarge))
 			return frameError(e, err)
-		case err != nil:
+		default:
 			return frameError(e, err)
 		}
-		return nil
 	}
 }
 
