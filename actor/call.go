@@ -79,9 +79,6 @@ func (e *EndedError) Unwrap() []error {
 	return []error{NoProcess, e.Reason}
 }
 
-// Within is p as a Caller whose calls end after d with ErrTimeout.
-func (p *Process) Within(d time.Duration) Caller { return bounded{p, d} }
-
 type bounded struct {
 	p *Process
 	d time.Duration
@@ -90,7 +87,7 @@ type bounded struct {
 func (b bounded) Request(to PID, body any) (Message, error) {
 	timer := b.p.startTimer(b.d)
 	defer timer.Stop()
-	ctx := &boundContext{Process: b.p, until: time.Now().Add(b.d)}
+	ctx := b.context()
 	defer ctx.end()
 	return b.p.request(ctx, to, body, timer.C)
 }

@@ -17,7 +17,7 @@ var (
 	// ErrNoHolder: nobody held the global within the context's time.
 	ErrNoHolder = errors.New("nobody holds that name")
 	// ErrNoCapable: nobody offers the service.
-	ErrNoCapable = errors.New("nobody offers that service")
+	ErrNoCapable = actor.ErrNoCapable
 	// ErrUnknownOutcome: the message may or may not have been accepted; it was
 	// not repeated.
 	ErrUnknownOutcome = errors.New("unknown outcome: it may have been accepted")

@@ -301,28 +301,6 @@ func (n *Node) Request(to actor.PID, body any) (actor.Message, error) {
 	return n.system.Request(n.links.life, to, body)
 }
 
-// With is the node as a Caller whose calls end with ctx.
-func (n *Node) With(ctx context.Context) actor.Caller { return caller{n, ctx, 0} }
-
-// Within is the node as a Caller whose calls end after d with actor.ErrTimeout.
-func (n *Node) Within(d time.Duration) actor.Caller { return caller{n, n.links.life, d} }
-
-type caller struct {
-	n   *Node
-	ctx context.Context
-	d   time.Duration
-}
-
-func (c caller) Request(to actor.PID, body any) (actor.Message, error) {
-	ctx := c.ctx
-	if c.d > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, c.d, actor.ErrTimeout)
-		defer cancel()
-	}
-	return c.n.system.Request(ctx, to, body)
-}
-
 // fact takes what happens to the ZooKeeper session.
 func (n *Node) fact(e keeper.Event) {
 	<-n.begun

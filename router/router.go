@@ -1,0 +1,146 @@
+package router
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"conclave/actor"
+)
+
+// Members is who can be chosen.
+type Members struct {
+	service string
+	pids    []actor.PID
+}
+
+// Service is whoever offers the service when a message is sent. See
+// node.Register.
+func Service(name string) Members { return Members{service: name} }
+
+// Fixed is these processes and no others.
+func Fixed(pids ...actor.PID) Members { return Members{pids: slices.Clone(pids)} }
+
+// now is who the members are. The slice is shared.
+func (m Members) now(s actor.Sender) ([]actor.PID, error) {
+	pids := m.pids
+	if m.service != "" {
+		var err error
+		if pids, err = s.GetCapable(m.service); err != nil {
+			return nil, err
+		}
+	}
+	if len(pids) == 0 {
+		return nil, fmt.Errorf("%s: %w", m, actor.ErrNoCapable)
+	}
+	return pids, nil
+}
+
+func (m Members) String() string {
+	if m.service == "" {
+		return fmt.Sprintf("a fixed set of %d", len(m.pids))
+	}
+	return fmt.Sprintf("%q", m.service)
+}
+
+// Router chooses among members. See RoundRobin, Random, LeastLoaded and
+// ConsistentHash. It may be used from any goroutine.
+type Router struct {
+	members Members
+	policy  policy
+}
+
+// policy is one way to choose.
+type policy interface {
+	// pick chooses one of pids, of which there is at least one, and none of tried
+	// unless all have been.
+	pick(s actor.Sender, pids []actor.PID, body any, tried []actor.PID) (actor.PID, error)
+}
+
+// Pick chooses the process for a message without sending it.
+func (r *Router) Pick(s actor.Sender, body any) (actor.PID, error) {
+	pids, err := r.members.now(s)
+	if err != nil {
+		return actor.PID{}, err
+	}
+	return r.policy.pick(s, pids, body, nil)
+}
+
+// Send sends body to one of the members, as the sender's own Send does.
+func (r *Router) Send(s actor.Sender, body any) error {
+	pid, err := r.Pick(s, body)
+	if err != nil {
+		return err
+	}
+	return s.Send(pid, body)
+}
+
+// attempts is how many members a call is made to at most.
+const attempts = 3
+
+// Call calls one of the members, as [actor.Call] does; another, if the first
+// certainly did not take the call up, and a third. A bound of the sender's
+// (Within) holds for each of these.
+func Call[R any](r *Router, s actor.Sender, body any) (R, error) {
+	var tried []actor.PID
+	for {
+		pid, left, err := r.again(s, body, tried)
+		if err != nil {
+			var zero R
+			return zero, err
+		}
+		v, err := call[R](r, s, pid, body)
+		if err == nil || left <= 0 || !untaken(s, pid, err) {
+			return v, err
+		}
+		tried = append(tried, pid)
+	}
+}
+
+// again is Pick of one that was not tried before. left is how many would be left
+// to try after it.
+func (r *Router) again(s actor.Sender, body any, tried []actor.PID) (pid actor.PID, left int, err error) {
+	pids, err := r.members.now(s)
+	if err != nil {
+		return actor.PID{}, 0, err
+	}
+	pid, err = r.policy.pick(s, pids, body, tried)
+	return pid, min(attempts, len(pids)) - len(tried) - 1, err
+}
+
+func call[R any](r *Router, s actor.Sender, pid actor.PID, body any) (R, error) {
+	if l, counts := r.policy.(*leastLoaded); counts {
+		l.begin(pid)
+		defer l.end(pid)
+	}
+	return actor.Call[R](s, pid, body)
+}
+
+// untaken says whether a call to pid that ended with err certainly was not taken
+// up. A member's answer can be such an error too, if its own call failed so: but
+// that names another process, and NotSent does not cross the wire.
+func untaken(s actor.Sender, pid actor.PID, err error) bool {
+	var ended *actor.EndedError
+	if errors.As(err, &ended) {
+		return ended.PID == pid && ended.Reason == nil
+	}
+	_, here := s.Backlog(pid)
+	return !here && errors.Is(err, actor.NotSent)
+}
+
+// Broadcast sends body to every member and says to how many. Errors of single
+// sends are joined; the others have been made. A member that makes senders wait
+// holds up those behind it.
+func Broadcast(s actor.Sender, m Members, body any) (int, error) {
+	pids, err := m.now(s)
+	if err != nil {
+		return 0, err
+	}
+	var failed []error
+	for _, pid := range pids {
+		if err := s.Send(pid, body); err != nil {
+			failed = append(failed, err)
+		}
+	}
+	return len(pids) - len(failed), errors.Join(failed...)
+}
