@@ -24,6 +24,7 @@ var (
 	conclaveReflection = &contender{"Conclave reflection", ours, "conclave", "reflection", "zk"}
 
 	erlang     = &contender{"Erlang", peer, "erlang", "", ""}
+	ergo       = &contender{"ergo", peer, "ergo", "", ""}
 	hollywood  = &contender{"hollywood", peer, "hollywood", "", ""}
 	nats       = &contender{"NATS", peer, "nats", "", "broker"}
 	protoactor = &contender{"protoactor-go", peer, "protoactor", "", ""}

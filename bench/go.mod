@@ -15,6 +15,7 @@ require (
 )
 
 require (
+	ergo.services/ergo v0.0.0
 	github.com/DataDog/gostackparse v0.7.0 // indirect
 	github.com/Workiva/go-datastructures v1.1.3 // indirect
 	github.com/asynkron/gofun v0.0.0-20220329210725-34fed760f4c2 // indirect
@@ -63,3 +64,5 @@ require (
 )
 
 replace conclave => ../
+
+replace ergo.services/ergo => github.com/ergo-services/ergo v1.999.310

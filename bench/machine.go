@@ -3,6 +3,7 @@ package main
 import (
 	"debug/buildinfo"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,6 +14,7 @@ import (
 
 // peers are the modules of each program whose versions count.
 var peers = map[string][]string{
+	"ergo":       {"ergo-services/ergo"},
 	"hollywood":  {"anthdm/hollywood"},
 	"protoactor": {"asynkron/protoactor-go"},
 	"nats":       {"nats-io/nats-server/v2", "nats-io/nats.go"},
@@ -24,13 +26,16 @@ func machine(bin string) string {
 	fmt.Fprintf(&b, "%s, %d CPUs, %s, Linux %s, %s; load before: %s\n",
 		field("/proc/cpuinfo", "model name"), runtime.NumCPU(), field("/proc/meminfo", "MemTotal"),
 		word("/proc/sys/kernel/osrelease", 1), runtime.Version(), word("/proc/loadavg", 3))
-	for program, path := range peers {
+	for _, program := range slices.Sorted(maps.Keys(peers)) {
 		info, err := buildinfo.ReadFile(filepath.Join(bin, program))
 		if err != nil {
 			continue
 		}
 		for _, d := range info.Deps {
-			if slices.Contains(path, strings.TrimPrefix(d.Path, "github.com/")) {
+			if d.Replace != nil {
+				d = d.Replace
+			}
+			if slices.Contains(peers[program], strings.TrimPrefix(d.Path, "github.com/")) {
 				fmt.Fprintf(&b, "- %s %s\n", d.Path, d.Version)
 			}
 		}

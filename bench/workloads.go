@@ -32,8 +32,8 @@ var (
 func bytesPerSecond(size float64) metric { return metric{"rate", "MB/s", false, 1e6 / size} }
 
 var (
-	actors  = []*contender{conclaveFunc, conclaveHandler, erlang, hollywood, protoactor}
-	senders = []*contender{conclaveOwn, conclaveReflection, nats, erlang, hollywood, protoactor}
+	actors  = []*contender{conclaveFunc, conclaveHandler, erlang, ergo, hollywood, protoactor}
+	senders = []*contender{conclaveOwn, conclaveReflection, nats, erlang, ergo, hollywood, protoactor}
 )
 
 func with(contenders []*contender, more ...*contender) []*contender {

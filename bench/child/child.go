@@ -122,6 +122,6 @@ func Check(err error) {
 
 // fail does not use package log, which some contenders turn off.
 func fail(what any) {
-	fmt.Fprintf(os.Stderr, "%s %q: %v\n", filepath.Base(os.Args[0]), os.Args[1:], what)
+	fmt.Fprintf(os.Stderr, "%s %q: %v\n", filepath.Base(os.Args[0]), os.Args[1:min(3, len(os.Args))], what)
 	os.Exit(1)
 }
