@@ -109,7 +109,7 @@ func TestCallerLearnsThatTheCalleeEnded(t *testing.T) {
 		"with an error":    {func(p *Process) error { _, _ = p.Receive(); return errTest }, errTest},
 		"well":             {func(p *Process) error { _, _ = p.Receive(); return nil }, Normal},
 		"in a panic":       {func(p *Process) error { _, _ = p.Receive(); panic(errTest) }, errTest},
-		"without reading":  {func(p *Process) error { time.Sleep(time.Millisecond); return errTest }, NoProcess},
+		"without reading":  {func(p *Process) error { synctest.Wait(); return errTest }, NoProcess},
 		"after it was cut": {func(p *Process) error { _, _ = p.Receive(); p.Exit(p.Self(), Killed); return nil }, Killed},
 	} {
 		bubble(t, func(t *testing.T) {

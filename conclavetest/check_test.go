@@ -37,6 +37,7 @@ func told(t *testing.T, check Check, make func(s *story)) (err error) {
 // after lets time pass.
 func (s *story) after(d time.Duration) *story {
 	time.Sleep(d)
+	synctest.Wait()
 	return s
 }
 

@@ -48,8 +48,8 @@ func (t *tally) of(pid actor.PID) (last, lost int) {
 	return t.last[pid], t.lost[pid]
 }
 
-// sender is a process that sends 1, 2, 3 ... at an interval, until stop is closed.
-func (m *member) sender(to actor.PID, every time.Duration, stop <-chan struct{}) (actor.PID, <-chan int) {
+// steadySender is a process that sends 1, 2, 3 ... at an interval, until stop is closed.
+func (m *member) steadySender(to actor.PID, every time.Duration, stop <-chan struct{}) (actor.PID, <-chan int) {
 	sent := make(chan int, 1)
 	return m.Spawn(func(p *actor.Process) error {
 		for n := 1; ; n++ {
@@ -78,7 +78,7 @@ func TestFault34LinkBrokenUnderLoad(t *testing.T) {
 		var senders []actor.PID
 		var sent []<-chan int
 		for range 4 {
-			pid, n := a.sender(to, 10*time.Millisecond, stop)
+			pid, n := a.steadySender(to, 10*time.Millisecond, stop)
 			senders, sent = append(senders, pid), append(sent, n)
 		}
 		downs := make(chan actor.Down, 100)
@@ -165,7 +165,7 @@ func TestFault34OrderHoldsWhenOnlyOneSideNotices(t *testing.T) {
 		var senders []actor.PID
 		var sent []<-chan int
 		for range 4 {
-			pid, n := a.sender(to, 250*time.Microsecond, stop)
+			pid, n := a.steadySender(to, 250*time.Microsecond, stop)
 			senders, sent = append(senders, pid), append(sent, n)
 		}
 		for range 5 {
@@ -197,9 +197,9 @@ func TestFault35BothDialAtOnce(t *testing.T) {
 			toA, tallyA := a.tally()
 			toB, tallyB := b.tally()
 			stop := make(chan struct{})
-			fromA, sentA := a.sender(toB, time.Millisecond, stop)
+			fromA, sentA := a.steadySender(toB, time.Millisecond, stop)
 			time.Sleep(apart)
-			fromB, sentB := b.sender(toA, time.Millisecond, stop)
+			fromB, sentB := b.steadySender(toA, time.Millisecond, stop)
 			time.Sleep(500 * time.Millisecond)
 			close(stop)
 			time.Sleep(100 * time.Millisecond)

@@ -136,7 +136,7 @@ func TestCloseDoesNotWaitForASilentPeer(t *testing.T) {
 		for stuck := false; !stuck; {
 			select {
 			case <-pieces:
-			case <-time.After(300 * time.Millisecond):
+			case <-time.After(300 * time.Millisecond): // nothing tells that the system's buffers are full
 				stuck = true
 			}
 		}
