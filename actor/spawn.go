@@ -202,7 +202,7 @@ func (p *Process) leave() {
 		s.tied.remove(p, t.nodes)
 	}
 	if panicked, ok := reason.(*PanicError); ok {
-		s.cfg.Logger.Error("a process panicked", "pid", p.pid, "panic", panicked.Value, "stack", string(panicked.Stack))
+		p.Logger().Error("a process panicked", "panic", panicked.Value, "stack", string(panicked.Stack))
 	}
 	if p.onExit != nil {
 		p.onExit(p.pid, reason)

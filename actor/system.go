@@ -63,6 +63,7 @@ func NewSystem(cfg SystemConfig) *System {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
+	cfg.Logger = cfg.Logger.With("node", cfg.Node)
 	s := &System{
 		cfg:     cfg,
 		self:    MakePID(cfg.Node, 0),
@@ -70,7 +71,7 @@ func NewSystem(cfg SystemConfig) *System {
 		tenures: make(map[*Tenure]struct{}),
 		began:   time.Now(),
 	}
-	s.deadLog.log = cfg.Logger.With("node", cfg.Node)
+	s.deadLog.log = cfg.Logger
 	s.terms.OnRaise(s.endLower)
 	return s
 }

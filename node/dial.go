@@ -89,7 +89,7 @@ func (l *links) welcome(conn transport.Conn) {
 
 // turnDown tells who connected why there will be no link.
 func (l *links) turnDown(conn transport.Conn, err error) {
-	l.logger.Warn("refused a link", "remote", conn.RemoteAddr(), "error", err)
+	l.logger.Load().Warn("refused a link", "remote", conn.RemoteAddr(), "error", err)
 	l.event(Event{Kind: LinkRefused, Remote: conn.RemoteAddr(), Err: err})
 	control := newOutbox(transport.Control, 1<<20, conn.MaxFrame())
 	control.overflow = control.close

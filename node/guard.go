@@ -41,7 +41,7 @@ func newGuarded(n *Node) *guarded {
 
 // unguarded says that a death of this program will cost the session's timeout.
 func (n *Node) unguarded(err error) {
-	n.log.Warn("not guarded: should this program die, its globals pass only when its session times out", "node", n.id, "error", err)
+	n.log.Warn("not guarded: should this program die, its globals pass only when its session times out", "error", err)
 	n.event(Event{Kind: Unguarded, Err: err})
 }
 

@@ -23,7 +23,7 @@ type links struct {
 	transport transport.Transport
 	options   transport.Options
 	limits    Limits
-	logger    *slog.Logger
+	logger    atomic.Pointer[slog.Logger] // names the node once its address is known
 	event     func(Event)
 	announce  func(send func(actor.Term, actor.PID)) // tells a new peer what is held here
 	now       func() time.Duration
@@ -146,7 +146,6 @@ func newLinks(cfg Config, event func(Event), announce func(func(actor.Term, acto
 	l := &links{
 		transport: cfg.Transport,
 		limits:    cfg.Limits,
-		logger:    cfg.Logger,
 		event:     event,
 		announce:  announce,
 		now:       func() time.Duration { return time.Since(start) },
@@ -162,20 +161,22 @@ func newLinks(cfg Config, event func(Event), announce func(func(actor.Term, acto
 		},
 	}
 	l.options.Refused = func(remote string, err error) {
-		l.logger.Warn("refused a link", "remote", remote, "error", err)
+		l.logger.Load().Warn("refused a link", "remote", remote, "error", err)
 		l.event(Event{Kind: LinkRefused, Remote: remote, Err: err})
 	}
 	l.cluster.Store(new(string))
+	l.logger.Store(cfg.Logger)
 	l.life, l.end = context.WithCancelCause(context.Background())
 	l.done = l.life.Done()
 	return l
 }
 
 // begin makes the links those of a system.
-func (l *links) begin(s *actor.System) {
+func (l *links) begin(s *actor.System, log *slog.Logger) {
 	l.system = s
 	l.self = actor.MakePID(s.Node(), 0)
 	l.options.Hello = l.hello()
+	l.logger.Store(log)
 }
 
 // retireLater takes the peer out of the table unless it is used again.
@@ -186,7 +187,7 @@ func (l *links) retireLater(p *peer) {
 const retireAfter = time.Minute
 
 func (l *links) linkUp(p *peer, c *connection) {
-	l.logger.Debug("link up", "peer", p.id)
+	l.logger.Load().Debug("link up", "peer", p.id)
 	l.event(Event{Kind: LinkUp, Peer: p.id})
 	l.announce(func(t actor.Term, holder actor.PID) {
 		_ = c.control.append(context.Background(), announcement(t, holder), true)
@@ -194,11 +195,11 @@ func (l *links) linkUp(p *peer, c *connection) {
 }
 
 func (l *links) linkDown(p *peer, err error) {
-	l.logger.Info("link down", "peer", p.id, "error", err)
+	l.logger.Load().Info("link down", "peer", p.id, "error", err)
 	l.event(Event{Kind: LinkDown, Peer: p.id, Err: err})
 }
 
 func (l *links) linkFailed(p *peer, err error) {
-	l.logger.Info("no link", "peer", p.id, "error", err)
+	l.logger.Load().Info("no link", "peer", p.id, "error", err)
 	l.event(Event{Kind: LinkFailed, Peer: p.id, Err: err})
 }

@@ -65,7 +65,6 @@ func Start(ctx context.Context, cfg Config) (*Node, error) {
 	}
 	n := &Node{
 		cfg:     cfg,
-		log:     cfg.Logger,
 		held:    make(map[actor.Term]actor.PID),
 		ending:  make(map[actor.PID]struct{}),
 		begun:   make(chan struct{}),
@@ -86,6 +85,7 @@ func Start(ctx context.Context, cfg Config) (*Node, error) {
 			return nil, fmt.Errorf("%w: Advertise: %w", ErrConfig, err)
 		}
 	}
+	n.log = cfg.Logger.With("node", n.id)
 	n.system = actor.NewSystem(actor.SystemConfig{
 		Node:         n.id,
 		Router:       n.links,
@@ -96,8 +96,9 @@ func Start(ctx context.Context, cfg Config) (*Node, error) {
 		OnTerm:       n.termHeard,
 		Clock:        n.record.clock(),
 	})
+	cfg.Logger = n.log
 	n.record.heed(n.system.Terms())
-	n.links.begin(n.system)
+	n.links.begin(n.system, n.log)
 	n.system.Terms().OnRaise(n.moves.raised)
 
 	n.guarded = newGuarded(n)
@@ -308,19 +309,19 @@ func (n *Node) fact(e keeper.Event) {
 	case keeper.SessionUp:
 		n.links.setCluster(e.ClusterID)
 		n.event(Event{Kind: SessionUp, Cluster: e.ClusterID})
-		n.log.Info("ZooKeeper session", "node", n.id, "cluster", e.ClusterID, "timeout", e.Session.Timeout())
+		n.log.Info("ZooKeeper session", "cluster", e.ClusterID, "timeout", e.Session.Timeout())
 	case keeper.Suspended:
 		n.event(Event{Kind: SessionSuspended})
-		n.log.Warn("connection to ZooKeeper lost", "node", n.id)
+		n.log.Warn("connection to ZooKeeper lost")
 	case keeper.Resumed:
 		n.event(Event{Kind: SessionResumed})
-		n.log.Info("connected to ZooKeeper again", "node", n.id)
+		n.log.Info("connected to ZooKeeper again")
 	case keeper.SessionLost:
 		if n.leaving.Load() {
 			return // as it was told to
 		}
 		n.event(Event{Kind: SessionLost, Err: e.Err})
-		n.log.Warn("ZooKeeper session lost", "node", n.id, "error", e.Err)
+		n.log.Warn("ZooKeeper session lost", "error", e.Err)
 	case keeper.ClusterChanged:
 		n.record.forget(e.Old) // before it is forgotten: no message is judged by it any more
 		n.system.Terms().Reset()
