@@ -242,6 +242,7 @@ func TestTimerThatMustWaitForRoomHoldsUpNoOther(t *testing.T) {
 		mu.Unlock()
 		close(gate)
 		time.Sleep(time.Second)
+		synctest.Wait()
 		if len(got) != 4 {
 			t.Errorf("got %v", got)
 		}
@@ -297,6 +298,7 @@ func TestIntervalLeavesOutTicksThatCameTooLate(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(6500 * time.Millisecond)
+		synctest.Wait()
 		want := []time.Duration{4500, 4500, 5000, 6000}
 		for i := range want {
 			want[i] *= time.Millisecond
