@@ -12,10 +12,11 @@ import (
 
 // directory remembers the names it was told of.
 type directory struct {
-	mu    sync.Mutex
-	facts logOf
-	names map[string]PID
-	wrong []string
+	Directory // for what is not used
+	mu        sync.Mutex
+	facts     logOf
+	names     map[string]PID
+	wrong     []string
 }
 
 func (d *directory) NameChanged(name string, pid PID, there bool) {

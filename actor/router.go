@@ -56,6 +56,13 @@ type Directory interface {
 	GetCapable(ctx context.Context, service string) ([]PID, error)
 	WaitCapable(ctx context.Context, service string, n int) ([]PID, error)
 	WhereisGlobal(ctx context.Context, name string) (PID, error)
+
+	// What a process of this node does in a service: see the methods of Process.
+	Offer(ctx context.Context, service string, pid PID) error
+	Retract(ctx context.Context, service string, pid PID) error
+	SubscribeCapable(service string, pid PID) error
+	UnsubscribeCapable(service string, pid PID)
+
 	// NameChanged tells that a process of this node got (there true) or lost a
 	// local name, one change at a time, in the order in which they happened. It
 	// must not block, nor change names itself.

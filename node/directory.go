@@ -21,6 +21,23 @@ func (d *directory) WhereisGlobal(ctx context.Context, name string) (actor.PID, 
 	return (*Node)(d).WhereisGlobal(ctx, name)
 }
 
+func (d *directory) Offer(ctx context.Context, service string, pid actor.PID) error {
+	_, err := (*Node)(d).Register(ctx, service, pid)
+	return err
+}
+
+func (d *directory) Retract(ctx context.Context, service string, pid actor.PID) error {
+	return (*Node)(d).Unregister(ctx, service, pid)
+}
+
+func (d *directory) SubscribeCapable(service string, pid actor.PID) error {
+	return (*Node)(d).SubscribeCapable(service, pid)
+}
+
+func (d *directory) UnsubscribeCapable(service string, pid actor.PID) {
+	(*Node)(d).UnsubscribeCapable(service, pid)
+}
+
 func (d *directory) NameChanged(name string, pid actor.PID, there bool) {
 	if d.cfg.Guest || d.cfg.AdvertiseNames != nil && !d.cfg.AdvertiseNames(name) {
 		return

@@ -16,6 +16,16 @@
 //
 // What processes do among themselves is package actor.
 //
+// # Process groups
+//
+// A service is what others call a process group. A process joins any number
+// (Register; from its own code [actor.Process.Offer]) and leaves them by
+// Unregister, Retract, or its end. GetCapable is the members, [View.Of] those of
+// one node, Services the groups there are. SubscribeCapable has a process told
+// of every change, first of who is there. SendCapable sends to all; package router
+// to one of them. Every node answers from its own view: it shows a change a moment
+// after it was made, and the last known state while ZooKeeper is away.
+//
 // # Concurrency
 //
 // A Node's methods may be called from any goroutine. Those that take a context

@@ -32,6 +32,7 @@ type Node struct {
 	globals  *global.Globals
 	log      *slog.Logger
 	adverts  *adverts
+	follows  *follows
 	guarded  *guarded
 	record   *recorder
 
@@ -140,6 +141,7 @@ func Start(ctx context.Context, cfg Config) (*Node, error) {
 		Record:   n.record.tenures(),
 	})
 	n.adverts = newAdverts(n.registry)
+	n.follows = newFollows(n)
 	n.stopCollisions = codec.OnCollision(func(c codec.Collision) {
 		n.event(Event{Kind: Collision, Err: errors.New(c.String())})
 		n.log.Warn("two Go types go by one name on the wire", "collision", c.String())
@@ -211,6 +213,7 @@ func (n *Node) stop(ctx context.Context) error {
 	note("unregister", <-unregistered)
 	n.registry.Close()
 	note("stop processes", n.system.Stop(ctx, actor.Shutdown))
+	n.follows.close()
 	note("flush", n.links.close(ctx))
 	err := n.keeper.Close(ctx)
 	if err == nil {

@@ -27,7 +27,7 @@ func (n *Node) Register(ctx context.Context, service string, pid actor.PID) (Tok
 	if n.cfg.Guest {
 		return Token{}, fmt.Errorf("register %q: %w", service, errGuest)
 	}
-	n.dropAtEnd(pid)
+	_ = n.dropAtEnd(pid) // one that has ended is found out by the registry
 	token, err := n.registry.Register(ctx, service, pid)
 	if err != nil {
 		return token, fmt.Errorf("register %q: %w", service, told(err))
@@ -35,15 +35,15 @@ func (n *Node) Register(ctx context.Context, service string, pid actor.PID) (Tok
 	return token, nil
 }
 
-// dropAtEnd has a process's registrations taken back when it ends. One that is
-// not alive is found out by the registry.
-func (n *Node) dropAtEnd(pid actor.PID) {
+// dropAtEnd has a process's registrations and subscriptions taken back when it
+// ends. It says false when it has ended.
+func (n *Node) dropAtEnd(pid actor.PID) (alive bool) {
 	n.mu.Lock()
 	_, known := n.ending[pid]
 	n.ending[pid] = struct{}{}
 	n.mu.Unlock()
 	if known {
-		return
+		return true
 	}
 	forget := func() {
 		n.mu.Lock()
@@ -53,9 +53,12 @@ func (n *Node) dropAtEnd(pid actor.PID) {
 	if !n.system.AtEnd(pid, func(actor.PID, error) {
 		forget()
 		n.registry.Drop(pid)
+		n.follows.ended(pid)
 	}) {
 		forget()
+		return false
 	}
+	return true
 }
 
 var errGuest = errors.New("a guest cannot be reached, so it offers nothing and holds nothing")
@@ -138,6 +141,13 @@ func (n *Node) sendAll(count int, send func(int) error) (int, error) {
 		}
 	}
 	return count - len(failed), errors.Join(failed...)
+}
+
+// Services is the names of the services that are, or lately were, offered in the
+// cluster, sorted, from this node's cache.
+func (n *Node) Services(ctx context.Context) ([]string, error) {
+	names, err := n.registry.Services(ctx)
+	return names, told(err)
 }
 
 // Nodes is every node of the cluster that has a session and can be reached,

@@ -33,6 +33,7 @@ const (
 	modeCached  mode = iota // what the cache has, or a read in its place
 	modeFresh               // a read behind a write of our own, begun after the call
 	modeMembers             // at least want.members members
+	modeChange              // another list than want.seen
 )
 
 // waiter is a caller who waits for an answer.
@@ -40,9 +41,25 @@ type waiter struct {
 	id        uint64
 	mode      mode
 	members   int
+	seen      Token
 	need      uint64 // the lowest read that may answer
 	needNames uint64 // the lowest read of the names list that may answer "unknown"
 }
+
+// content says whether that list, which is new enough, is what w waits for.
+func (w *waiter) content(l *list) bool {
+	switch w.mode {
+	case modeMembers:
+		return w.members <= l.size()
+	case modeChange:
+		return w.seen != l.token()
+	default:
+		return true
+	}
+}
+
+// waits says whether w sleeps until there is what it waits for.
+func (w *waiter) waits() bool { return w.mode == modeMembers || w.mode == modeChange }
 
 // entry is one list's place in the walk.
 type entry struct {
@@ -60,7 +77,7 @@ type entry struct {
 
 	queue    lane
 	barrier  bool          // the last reply went back in time: read behind a write
-	calmAt   time.Duration // not read again before, for those who wait for members
+	calmAt   time.Duration // not read again before, for those who wait for members or a change
 	failures int           // in a row
 	retryAt  time.Duration
 	due      time.Duration // when to look at the entry again; 0: not set
@@ -135,7 +152,7 @@ type (
 	suspended struct{ session uint64 }
 	resumed   struct{ session uint64 }
 
-	// want: a caller asks. For modeCached and modeMembers need and needNames
+	// want: a caller asks. But for modeFresh need and needNames
 	// are one above the reads known to be doubtful when the call began.
 	want struct {
 		waiter

@@ -145,6 +145,12 @@ func (m *model) ask() {
 	case 1:
 		q.mode, q.members = modeMembers, 1+m.rnd.IntN(3)
 	}
+	if m.rnd.IntN(6) == 0 && q.mode == modeCached {
+		q.mode = modeChange
+		if c := m.cells[key]; c != nil {
+			q.seen = c.list.Load().token()
+		}
+	}
 	q.need, q.needNames = 1, 1
 	if c := m.cells[key]; c != nil {
 		if l := c.list.Load(); l != nil && q.mode == modeCached && l.read > c.fired.Load() {
@@ -181,6 +187,9 @@ func (m *model) answered(a answer) {
 // everything that had been committed when it was asked for.
 func (m *model) checkAnswer(q *ask, l *list) {
 	m.answers++
+	if q.mode == modeChange && l.token() == q.seen {
+		m.t.Errorf("%v for one who waits for another list", q.seen)
+	}
 	if l != nil && l.cluster != m.cluster() || m.lost > 0 {
 		return // the wipe has not been noticed yet; what was lost is repaired later
 	}
@@ -317,10 +326,18 @@ func (m *model) quiesce() {
 		}
 	}
 	for id, q := range m.asks {
-		if q.mode != modeMembers {
+		var truth *list
+		z := m.leader[q.key]
+		if z != nil {
+			truth = &list{cluster: m.cluster(), pzxid: z.pzxid}
+		}
+		switch {
+		case !q.waits():
 			m.t.Errorf("caller %d still waits: %+v", id, q.want)
-		} else if z := m.leader[q.key]; z != nil && len(z.children) >= q.members {
+		case q.mode == modeMembers && z != nil && len(z.children) >= q.members:
 			m.t.Errorf("caller %d still waits: %+v; members: %v", id, q.want, z.children)
+		case q.mode == modeChange && truth.token() != q.seen:
+			m.t.Errorf("caller %d still waits: %+v; it is %v", id, q.want, truth.token())
 		}
 	}
 	m.asks = make(map[uint64]*ask)

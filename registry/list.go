@@ -61,6 +61,14 @@ func (l *list) size() int {
 	return len(l.pids) + len(l.nodes) + len(l.known)
 }
 
+// token is the moment that l shows; zero for none.
+func (l *list) token() Token {
+	if l == nil {
+		return Token{}
+	}
+	return Token{l.cluster, l.pzxid}
+}
+
 func (l *list) has(name string) bool {
 	_, ok := l.known[name]
 	return ok

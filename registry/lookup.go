@@ -26,6 +26,11 @@ type View struct {
 	Token Token
 }
 
+// Of is those of the view's processes that live on that node.
+func (v View) Of(node actor.NodeID) []actor.PID {
+	return slices.DeleteFunc(slices.Clone(v.PIDs), func(pid actor.PID) bool { return pid.Node() != node })
+}
+
 // GetCapable returns the processes that offer a service, none if nobody does.
 //
 // A service that was asked for before is answered from memory, without a lock,
@@ -120,7 +125,7 @@ func (r *Registry) view(service string, l *list) View {
 	var v View
 	c := &r.names
 	if l != nil {
-		v.PIDs, v.Token = l.pids, Token{l.cluster, l.pzxid}
+		v.PIDs, v.Token = l.pids, l.token()
 		c = r.services.get(service)
 	} else {
 		l = r.names.list.Load()
@@ -158,7 +163,7 @@ func (r *Registry) Fresh(ctx context.Context, service string) (View, error) {
 	if l == nil {
 		return View{}, nil
 	}
-	return View{PIDs: l.pids, Token: Token{l.cluster, l.pzxid}}, nil
+	return View{PIDs: l.pids, Token: l.token()}, nil
 }
 
 // AtLeast returns a view in which everything up to the token's moment is seen:
@@ -202,6 +207,46 @@ func (r *Registry) WaitCapable(ctx context.Context, service string, n int) ([]ac
 		return nil, err
 	}
 	return l.pids, nil
+}
+
+// Next waits until the service's list is another than the one with that token,
+// and returns it: so who passes the token of the View before it misses no change
+// that lasts, however long it was away. A zero token stands for a service that
+// nobody has ever offered. Changes that follow each other closely come as one,
+// and what was undone in between may come as no change of the processes. It
+// costs nothing while nothing changes.
+func (r *Registry) Next(ctx context.Context, service string, seen Token) (View, error) {
+	if err := actor.CheckName(service); err != nil {
+		return View{}, fmt.Errorf("registry: service: %w", err)
+	}
+	w := waiter{mode: modeChange, seen: seen, need: 1}
+	if c := r.services.get(service); c != nil {
+		c.touch(r.sweep.Load())
+		if l := c.current(); l != nil && l.token() != seen {
+			return r.view(service, l), nil
+		}
+		w.need = c.fired.Load() + 1
+	}
+	l, err := r.ask(ctx, serviceKey(service), w)
+	if err != nil {
+		return View{}, err
+	}
+	return r.view(service, l), nil
+}
+
+// Services returns the names of all services that anybody has offered since
+// ZooKeeper last tidied up: those that nobody offers any more can be among them.
+// It is cached as services are. The slice is the caller's own, sorted.
+func (r *Registry) Services(ctx context.Context) ([]string, error) {
+	r.names.touch(r.sweep.Load())
+	l := r.names.current()
+	if l == nil {
+		var err error
+		if l, err = r.ask(ctx, namesKey, waiter{need: r.names.fired.Load() + 1}); err != nil {
+			return nil, err
+		}
+	}
+	return slices.Clone(l.children), nil
 }
 
 // Nodes returns the nodes of the cluster, this one too, by name. It is cached

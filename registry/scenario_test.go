@@ -158,6 +158,12 @@ func (s *cacheScenario) event(words []string) (event, error) {
 		w := want{waiter{id: id, need: s.fired[key] + 1, needNames: s.fired[namesKey] + 1}, key}
 		if len(words) > 3 && words[3] == "fresh" {
 			w.mode = modeFresh
+		} else if len(words) > 4 && words[3] == "changed" {
+			w.mode = modeChange
+			var zxid uint64
+			if zxid, err = number(words[4]); zxid > 0 {
+				w.seen = Token{s.c.cluster, int64(zxid)}
+			}
 		} else if len(words) > 4 {
 			w.mode = modeMembers
 			w.members, err = strconv.Atoi(words[4])

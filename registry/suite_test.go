@@ -376,3 +376,42 @@ func TestCallerWhoGoesIsForgotten(t *testing.T) {
 		}
 	})
 }
+
+func TestWhoFollowsAServiceSeesEveryLastingChange(t *testing.T) {
+	everywhere(t, func(s *site) {
+		a, b := s.node(), s.node()
+		var seen Token
+		next := func() []actor.PID {
+			v, err := b.Next(s.brief(), "worker", seen)
+			if err != nil {
+				s.Fatal(err)
+			}
+			if v.Token == seen {
+				s.Errorf("%v once more", seen)
+			}
+			seen = v.Token
+			return v.PIDs
+		}
+		until := func(what func([]actor.PID) bool) {
+			for pids := next(); !what(pids); pids = next() {
+			}
+		}
+		one, two := a.offer("worker"), a.offer("worker")
+		until(exactly(one, two)) // perhaps after one that is empty or has one of them
+		a.Drop(one)
+		until(exactly(two))
+		a.stop()
+		until(exactly())
+		// Nothing changes, so nothing is told and nothing is asked.
+		before := b.k.Stats().Total()
+		if v, err := b.Next(s.within(time.Second), "worker", seen); err == nil {
+			s.Errorf("%+v", v)
+		}
+		if n := b.k.Stats().Total() - before; n > 0 {
+			s.Errorf("%d requests while nothing changed", n)
+		}
+		if names, err := b.Services(s.brief()); err != nil || !slices.Equal(names, []string{"worker"}) {
+			s.Errorf("%v, %v", names, err)
+		}
+	})
+}

@@ -298,7 +298,7 @@ func (c *cache) settle(e *entry, now time.Duration) {
 
 func (c *cache) requestFor(e *entry, w waiter, now time.Duration) {
 	var notBefore time.Duration
-	if w.mode == modeMembers {
+	if w.waits() {
 		notBefore = e.calmAt
 	}
 	c.request(e, laneSoon, notBefore, now)
@@ -320,10 +320,10 @@ func (c *cache) judge(e *entry, w waiter, now time.Duration) verdict {
 		return verdictRead // answered by readDone alone
 	}
 	if e.list != nil {
-		if c.serves(e, w.need, now) && w.members <= e.list.size() {
+		if c.serves(e, w.need, now) && w.content(e.list) {
 			return verdictAnswer
 		}
-		if w.mode == modeMembers && c.current(e) && e.list.read >= w.need {
+		if w.waits() && c.current(e) && e.list.read >= w.need {
 			return verdictAsleep
 		}
 		return verdictRead
@@ -335,11 +335,11 @@ func (c *cache) judge(e *entry, w waiter, now time.Duration) verdict {
 	switch {
 	case names == nil || names.list == nil || !c.serves(names, w.needNames, now):
 		return verdictNames
-	case w.mode == modeMembers && !c.current(names):
+	case w.waits() && !c.current(names):
 		return verdictNames // else nobody would read it again
 	case names.list.has(e.key.name):
 		return verdictRead
-	case w.mode == modeMembers:
+	case w.waits() && !w.content(nil):
 		return verdictNamesAsleep
 	default:
 		return verdictAnswer

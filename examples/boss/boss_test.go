@@ -14,6 +14,8 @@ import (
 
 // company is a directory of workers for the processes of one System.
 type company struct {
+	actor.Directory // for what is not used
+
 	mu      sync.Mutex
 	workers []actor.PID
 	hired   chan struct{} // closed with each change
