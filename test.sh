@@ -45,6 +45,3 @@ go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
 
 echo "== go test -race"
 CONCLAVE_REAL=1 go test -race "$@" ./...
-
-echo "== simulated hours"
-go test ./conclavetest -run TestSimulatedHours

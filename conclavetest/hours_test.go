@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -61,12 +60,6 @@ func (s *tally) String() string {
 //
 //	go test ./conclavetest -run TestSimulatedHours -conclavetest.hours=1000 -timeout 1h
 func TestSimulatedHours(t *testing.T) {
-	if underRace && os.Getenv("CONCLAVE_RACE_HOURS") == "" {
-		// The ZooKeeper client reads the last zxid without a lock while it sets
-		// its watches again, and hours have thousands of reconnects. test.sh runs
-		// this without the detector.
-		t.Skip("the ZooKeeper client has a data race on reconnecting; CONCLAVE_RACE_HOURS=1 runs this all the same")
-	}
 	began := time.Now()
 	sum := &tally{kinds: make(map[conclavetest.Kind]int)}
 	seeds := make([]uint64, *hours)

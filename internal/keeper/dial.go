@@ -102,11 +102,12 @@ func (s *Session) dial(_, address string, _ time.Duration) (net.Conn, error) {
 		s.k.trouble("dial", fmt.Errorf("%w: %s: %w", ErrNotConnected, address, err))
 		return nil, err
 	}
-	l := newLink(raw, address, deadline, s.watch.outstanding() > 0, s.Timeout()/3, s.k.cfg.Clock, linkHooks{
+	l := newLink(raw, address, deadline, s.k.cfg.Clock, linkHooks{
 		opened:      s.onReply,
 		reply:       func() { s.progress.Store(int64(s.k.cfg.Clock())) },
 		heard:       func(sent time.Duration) { s.inbox.put(heard{sent}) },
 		authRefused: s.onAuthRefused,
+		standing:    s.watch.standing,
 	})
 	s.mu.Lock()
 	dead = s.err != nil

@@ -22,9 +22,9 @@
 // A new session's reads are at least as new as its own first write, the create
 // of our znode. Watch functions are called once, before the reply that follows
 // the event, so a write that was answered has invalidated what it had to. After
-// a reconnect the client sets its watches again, before any request of ours is
-// sent, and then every watched path is read once more: what was missed fires
-// then, and is counted (Stats.Repaired).
+// a reconnect the watches are set again in front of the first request, and then
+// every watched path is read once more: what was missed fires then, and is
+// counted (Stats.Repaired).
 //
 // # Writes
 //
@@ -64,5 +64,7 @@
 // another and do under it what was queued under the first. Ours is never left
 // to find another server then; it is given a grave instead, a connection to
 // nothing, on which it can close without waiting. Between the client and the
-// network sits a link, which reads along.
+// network sits a link, which reads along. The link also sets our watches, now and
+// after a reconnect: the client is not told of any, because it would race with
+// itself over them (setwatches.go).
 package keeper

@@ -94,6 +94,12 @@ func TestEachErrorHasItsSentinel(t *testing.T) {
 		check("create under an ephemeral", err, ErrBadRequest, root+"/e/f")
 		_, err = s.Create(bg, "no/slash", nil, Persistent)
 		check("create of a bad path", err, ErrBadRequest, "no/slash")
+		for _, path := range []string{"", "no/slash", "/slash/", root + "/a" + watchMark} {
+			_, _, err = s.Get(bg, path, func() {})
+			check("get of a bad path", err, ErrBadRequest, path)
+			_, _, err = s.Exists(bg, path, nil)
+			check("exists of a bad path", err, ErrBadRequest, path)
+		}
 		_, err = s.Set(bg, x, nil, 7)
 		check("set of another version", err, ErrBadVersion, x)
 		_, err = s.Set(bg, root+"/none", nil, AnyVersion)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"time"
 
 	"github.com/go-zookeeper/zk"
 )
@@ -32,7 +31,6 @@ func (k *Keeper) establish(s *Session) error {
 	if guard := s.k.cfg.Guard; guard != nil {
 		guard(s.ctx, s.Handover())
 	}
-	s.letClientSettle()
 	watched := make(chan error, 1)
 	go func() { watched <- s.persist(s.watchOwn) }()
 	var id string
@@ -52,21 +50,6 @@ func (k *Keeper) establish(s *Session) error {
 	}
 	k.cluster = id
 	return s.announce(id, before...)
-}
-
-// letClientSettle waits before the session's first watch. On connecting, the
-// client looks without a lock at what its watches and their last zxid are, while
-// replies are already being read (conn.go, sendSetWatches): a reply to a watching
-// read that comes before it has looked is a data race. It looks at once, but
-// nothing tells when it has, so this gives it time. On later connections the
-// link holds requests back until it has.
-func (s *Session) letClientSettle() {
-	timer := time.NewTimer(time.Millisecond)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-s.ctx.Done():
-	}
 }
 
 // persist repeats f while its connection breaks under it. Every f can be
@@ -219,9 +202,7 @@ func (s *Session) clusterID() (string, error) {
 }
 
 // watchOwn sets the watch for the deletion of our own znode (a child watch: our
-// heartbeats do not fire it). That it always stands has a second use: there is
-// always a watch to be set again after a reconnect, so the link always knows
-// when the client has done it.
+// heartbeats do not fire it).
 func (s *Session) watchOwn() error {
 	_, stat, err := s.children(s.ctx, s.own, func(cause watchCause) {
 		if cause == causeDeleted {

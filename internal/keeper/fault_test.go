@@ -196,8 +196,8 @@ func TestFlappingConnectionLeaksNothing_Fault26(t *testing.T) {
 }
 
 // After a reconnect nothing of ours may overtake SetWatches, whatever the
-// client has in its queue.
-func TestRequestsAreHeldUntilWatchesAreSetAgain(t *testing.T) {
+// client has in its queue. And it is the link that sends it, never the client.
+func TestWatchesAreSetAgainBeforeAnyRequest(t *testing.T) {
 	inBubble(t, func(w *world) {
 		var mu sync.Mutex
 		var first []int32 // what each connection sent first, pings apart
@@ -209,7 +209,10 @@ func TestRequestsAreHeldUntilWatchesAreSetAgain(t *testing.T) {
 					return nil, err
 				}
 				seen := false
-				return &tap{Conn: conn, sent: func(_, code int32) {
+				return &tap{Conn: conn, sent: func(xid, code int32) {
+					if code == codeSetWatches && xid != xidSetWatches {
+						t.Errorf("SetWatches number %d is the client's", xid)
+					}
 					if !seen && code != codePing {
 						seen = true
 						mu.Lock()
@@ -256,40 +259,10 @@ func TestRequestsAreHeldUntilWatchesAreSetAgain(t *testing.T) {
 	})
 }
 
-// A server that answers nothing but pings must not keep us for ever in a state
-// in which requests are held for a SetWatches that does not come.
-func TestLinkDoesNotHoldRequestsForEver(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		srv := zkdev.New(zkdev.Config{Tick: testTick})
-		defer srv.Close()
-		raw, err := srv.Dial()
-		if err != nil {
-			t.Fatal(err)
-		}
-		start := time.Now()
-		l := newLink(raw, "zkdev", time.Now().Add(time.Second), true, testT/3,
-			func() time.Duration { return time.Since(start) },
-			linkHooks{opened: func(connectReply) error { return nil }, reply: func() {}, heard: func(time.Duration) {}})
-		l.Write(connectFrame())
-		buf := make([]byte, 100)
-		if n, err := l.Read(buf); err != nil || n == 0 {
-			t.Fatal(n, err)
-		}
-		if n, err := l.Write([]byte{0, 0, 0, 8, 0, 0, 0, 1, 0, 0, 0, 3}); n != 12 || err != nil {
-			t.Fatal(n, err)
-		}
-		if n, err := l.Read(buf); err == nil {
-			t.Errorf("read %d bytes", n)
-		}
-		if d := time.Since(start); d != testT/3 {
-			t.Errorf("ended after %v", d)
-		}
-	})
-}
-
 func connectFrame() []byte {
 	b := make([]byte, 4+44)
 	b[3] = 44
+	b[4+11] = 42                      // the last zxid seen
 	b[4+12+2], b[4+12+3] = 0x0f, 0xa0 // 4000 ms
 	b[4+12+4+8+3] = 16
 	return b

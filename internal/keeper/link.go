@@ -36,10 +36,8 @@ const maxReply = 16 << 20
 //   - The handshake must be over by a deadline of ours. (The client allows ten
 //     times its receive timeout.)
 //   - It learns from the ConnectResponse what the client keeps to itself.
-//   - After a reconnect it holds our requests back until the client's
-//     SetWatches has gone out. The client builds that frame from the highest
-//     zxid it has seen, beside its sending goroutine: a reply that overtook it
-//     would raise the zxid, and changes before that would go unnoticed.
+//   - It sets watches, of which the client knows nothing, and sets them again
+//     after a reconnect, in front of the first request. See setwatches.go.
 //   - Write never fails once the handshake is over; it closes the connection
 //     instead, and the reader finds out. The client can lock up for ever on a
 //     write error while it sends credentials again.
@@ -49,13 +47,9 @@ type link struct {
 	address string
 	hooks   linkHooks
 
-	opened   bool   // the handshake is over; set by the goroutine that does it
-	first    []byte // what is left of the ConnectResponse to hand on
-	left     int    // bytes left of the frame being read
-	holding  atomic.Bool
-	held     []byte // whole frames; belongs to the writing goroutine
-	guard    *time.Timer
-	holdTime time.Duration
+	opened bool   // the handshake is over; set by the goroutine that does it
+	first  []byte // what is left of the ConnectResponse to hand on
+	left   int    // bytes left of the frame being read
 
 	closed atomic.Bool
 
@@ -63,7 +57,10 @@ type link struct {
 	began time.Duration // Clock before the handshake's request was sent
 	every time.Duration // how often heard is told
 
+	zxid int64 // the last one that the client had seen before the handshake
+
 	writing   sync.Mutex    // held for one frame
+	begun     bool          // the first request was sent, behind the watches set again
 	parting   atomic.Bool   // the end of the session is asked for; nothing follows
 	confirmed atomic.Bool   // ... and was granted
 	over      chan struct{} // closed with the connection
@@ -75,12 +72,14 @@ type link struct {
 	auths map[int32]struct{} // credentials sent and not yet answered
 }
 
-// linkHooks are called from the goroutine that reads; they must not block.
+// linkHooks are called from the goroutine that reads, standing from the one that
+// writes; they must not block.
 type linkHooks struct {
 	opened      func(connectReply) error // an error ends the connection
 	reply       func()                   // an answer to anything but credentials
 	heard       func(sent time.Duration) // something sent then was answered; told now and then
 	authRefused func()
+	standing    func() [watchKinds][]string // the paths of the watches to be set again
 }
 
 // connectReply is the server's answer to the handshake.
@@ -98,12 +97,10 @@ type probe struct {
 	ping int // which one, if it is a ping: their answers carry no number
 }
 
-// newLink wraps raw. The handshake must be over at deadline; hold says whether
-// to hold requests back, and for how long at most.
-func newLink(raw net.Conn, address string, deadline time.Time, hold bool, holdTime time.Duration, clock Clock, hooks linkHooks) *link {
-	l := &link{raw: raw, in: bufio.NewReaderSize(raw, 16<<10), address: address, hooks: hooks, holdTime: holdTime, clock: clock}
+// newLink wraps raw. The handshake must be over at deadline.
+func newLink(raw net.Conn, address string, deadline time.Time, clock Clock, hooks linkHooks) *link {
+	l := &link{raw: raw, in: bufio.NewReaderSize(raw, 16<<10), address: address, hooks: hooks, clock: clock}
 	l.over = make(chan struct{})
-	l.holding.Store(hold)
 	raw.SetDeadline(deadline)
 	return l
 }
@@ -120,7 +117,7 @@ func (l *link) Read(p []byte) (int, error) {
 		l.first = l.first[n:]
 		return n, nil
 	}
-	if l.left == 0 {
+	for l.left == 0 {
 		if err := l.nextFrame(); err != nil {
 			return 0, err
 		}
@@ -160,13 +157,6 @@ func (l *link) handshake() error {
 	l.every = reply.timeout / 16
 	l.probe.sent = l.began
 	l.raw.SetDeadline(time.Time{})
-	if l.holding.Load() {
-		l.guard = time.AfterFunc(l.holdTime, func() {
-			if l.holding.Load() {
-				l.Close()
-			}
-		})
-	}
 	return nil
 }
 
@@ -188,8 +178,8 @@ func parseConnectReply(b []byte) (connectReply, error) {
 	return r, nil
 }
 
-// nextFrame looks at the head of the next frame. The client trusts lengths
-// more than is good for it.
+// nextFrame looks at the head of the next frame, and drops it if it is not for
+// the client. The client trusts lengths more than is good for it.
 func (l *link) nextFrame() error {
 	head, err := l.in.Peek(4)
 	if err != nil {
@@ -206,8 +196,18 @@ func (l *link) nextFrame() error {
 	l.left = 4 + size
 	xid := int32(binary.BigEndian.Uint32(head[4:]))
 	code := int32(binary.BigEndian.Uint32(head[16:]))
-	if xid == xidEvent {
+	switch xid {
+	case xidEvent:
 		return nil
+	case xidSetWatches:
+		if code != 0 {
+			// Without its watches the session would miss what changes.
+			return fmt.Errorf("the server refused to set watches again: error %d", code)
+		}
+		l.hooks.reply()
+		_, err := l.in.Discard(l.left)
+		l.left = 0
+		return err
 	}
 	l.mu.Lock()
 	if xid == xidPing {
@@ -241,6 +241,9 @@ func (l *link) nextFrame() error {
 func (l *link) Write(p []byte) (int, error) {
 	if !l.opened {
 		l.began = l.clock()
+		if len(p) >= 16 {
+			l.zxid = int64(binary.BigEndian.Uint64(p[8:]))
+		}
 		return l.raw.Write(p)
 	}
 	l.writing.Lock()
@@ -254,22 +257,12 @@ func (l *link) Write(p []byte) (int, error) {
 		l.Close()
 		return len(p), nil
 	}
-	out := p
 	xid, code := int32(binary.BigEndian.Uint32(p[4:])), int32(binary.BigEndian.Uint32(p[8:]))
-	switch code {
-	case codeSetWatches:
-		if l.holding.Load() {
-			out = append(append([]byte(nil), p...), l.held...)
-			l.held = nil
-			l.holding.Store(false)
-			l.guard.Stop()
-		}
-	case codePing, codeAuth:
-		// They change no watch.
-	default:
-		if l.holding.Load() {
-			l.held = append(l.held, p...)
-			return len(p), nil
+	out := unmark(p)
+	if !l.begun && code != codePing && code != codeAuth {
+		l.begun = true
+		if again := setWatches(l.zxid, l.hooks.standing()); len(again) > 0 {
+			out = append(again, out...)
 		}
 	}
 	l.note(xid, code)
@@ -310,8 +303,7 @@ func (l *link) Close() error {
 // goodbye asks the server to end the session and waits until it has, the
 // connection breaks or hurry is closed. What the client writes from then on
 // goes nowhere. (The client could ask by itself; but often it would wait a
-// second for the answer, and it races with itself if it does so while it sets
-// watches again.)
+// second for the answer.)
 func (l *link) goodbye(hurry <-chan struct{}) (confirmed bool) {
 	go func() {
 		l.writing.Lock()

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"net"
+	"reflect"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -19,7 +21,7 @@ type fakeServer struct {
 }
 
 // linked returns a link after its handshake. Use it in a bubble.
-func linked(t *testing.T, hold bool, hooks linkHooks) (*link, *fakeServer) {
+func linked(t *testing.T, hooks linkHooks) (*link, *fakeServer) {
 	t.Helper()
 	client, server := net.Pipe()
 	f := &fakeServer{server, make(chan []byte, 100)}
@@ -56,7 +58,10 @@ func linked(t *testing.T, hold bool, hooks linkHooks) (*link, *fakeServer) {
 	if hooks.authRefused == nil {
 		hooks.authRefused = func() {}
 	}
-	l := newLink(client, "fake", start.Add(time.Second), hold, time.Minute, func() time.Duration { return time.Since(start) }, hooks)
+	if hooks.standing == nil {
+		hooks.standing = func() (none [watchKinds][]string) { return none }
+	}
+	l := newLink(client, "fake", start.Add(time.Second), func() time.Duration { return time.Since(start) }, hooks)
 	t.Cleanup(func() { l.Close(); server.Close() })
 	l.Write(connectFrame())
 	if _, err := io.ReadFull(l, make([]byte, 40)); err != nil {
@@ -82,31 +87,118 @@ func (f *fakeServer) answer(xid, code int32) {
 	f.Write(b)
 }
 
-func TestLinkHoldsRequestsUntilSetWatchesHasGoneOut(t *testing.T) {
+func TestLinkSetsWatchesAgainBeforeTheFirstRequest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l, f := linked(t, true, linkHooks{})
-		in := [][]byte{frame(1, 3, 'a'), frame(2, 14, 'b'), frame(-2, codePing), frame(3, codeAuth, 'c'), frame(4, 4, 'd')}
-		for _, p := range in {
-			scratch := bytes.Clone(p)
-			if n, err := l.Write(scratch); n != len(p) || err != nil {
+		l, f := linked(t, linkHooks{standing: func() [watchKinds][]string {
+			return [watchKinds][]string{{"/d"}, {"/e", "/ee"}, nil}
+		}})
+		for _, p := range [][]byte{frame(-2, codePing), frame(1, codeAuth, 'c'), frame(2, 14, 'b'), frame(3, 4, 'd')} {
+			if n, err := l.Write(p); n != len(p) || err != nil {
 				t.Fatal(n, err)
 			}
-			clear(scratch) // the client uses its buffer again
 		}
-		synctest.Wait()
-		if n := len(f.frames); n != 2 {
-			t.Errorf("%d frames went out, want the ping and the credential", n)
-		}
-		l.Write(frame(5, codeSetWatches, 'e'))
-		l.Write(frame(6, 3, 'f'))
 		synctest.Wait()
 		var got []byte
 		for len(f.frames) > 0 {
-			got = append(got, (<-f.frames)[3])
+			p := <-f.frames
+			got = append(got, p[3])
+			if p[7] != codeSetWatches {
+				continue
+			}
+			if want := "\x00\x00\x00\x00\x00\x00\x00\x2a" + // the last zxid, as the handshake had it
+				"\x00\x00\x00\x01\x00\x00\x00\x02/d" +
+				"\x00\x00\x00\x02\x00\x00\x00\x02/e\x00\x00\x00\x03/ee" +
+				"\x00\x00\x00\x00"; string(p[8:]) != want {
+				t.Errorf("SetWatches of %q", p[8:])
+			}
 		}
-		// ping, credential, SetWatches, what was held in its order, the rest
-		if want := []byte{0xfe, 3, 5, 1, 2, 4, 6}; !bytes.Equal(got, want) {
+		// ping, credential, SetWatches, the rest
+		if want := []byte{0xfe, 1, 0xf8, 2, 3}; !bytes.Equal(got, want) {
 			t.Errorf("order % x, want % x", got, want)
+		}
+		go func() {
+			f.answer(-8, 0)
+			f.answer(2, 0)
+		}()
+		reply := make([]byte, 20)
+		if _, err := io.ReadFull(l, reply); err != nil || reply[7] != 2 {
+			t.Errorf("the client reads % x, %v", reply, err)
+		}
+	})
+}
+
+// Servers refuse long requests, so many watches are set again in several.
+func TestManyWatchesAreSetAgainInParts(t *testing.T) {
+	var standing [watchKinds][]string
+	for i := range 3000 {
+		path := fmt.Sprintf("/%0200d", i)
+		standing[i%3] = append(standing[i%3], path)
+	}
+	var got [watchKinds][]string
+	frames := 0
+	for out := setWatches(42, standing); len(out) > 0; frames++ {
+		size := int(binary.BigEndian.Uint32(out))
+		if size > setWatchesLimit {
+			t.Errorf("a frame of %d bytes", size)
+		}
+		rest := out[4+8+8 : 4+size]
+		for k := range got {
+			n := binary.BigEndian.Uint32(rest)
+			rest = rest[4:]
+			for range n {
+				end := 4 + binary.BigEndian.Uint32(rest)
+				got[k] = append(got[k], string(rest[4:end]))
+				rest = rest[end:]
+			}
+		}
+		if len(rest) > 0 {
+			t.Errorf("%d bytes too many", len(rest))
+		}
+		out = out[4+size:]
+	}
+	if !reflect.DeepEqual(got, standing) {
+		t.Errorf("%d, %d, %d paths", len(got[0]), len(got[1]), len(got[2]))
+	}
+	if frames != 5 {
+		t.Errorf("%d frames", frames)
+	}
+}
+
+// A session whose watches are not set again would miss what changes.
+func TestRefusedSetWatchesEndsTheConnection(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, f := linked(t, linkHooks{})
+		go f.answer(-8, -1)
+		if n, err := l.Read(make([]byte, 20)); err == nil {
+			t.Errorf("read %d bytes", n)
+		}
+	})
+}
+
+func TestLinkAsksForTheWatchesOfMarkedReads(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, f := linked(t, linkHooks{})
+		request := func(path string, rest ...byte) []byte {
+			return append(append([]byte{0, 0, 0, byte(len(path))}, path...), rest...)
+		}
+		for i, c := range []struct {
+			code      int32
+			sent, out []byte
+		}{
+			{codeGetData, request("/a"+watchMark, 0), request("/a", 1)},
+			{codeExists, request("/"+watchMark, 0), request("/", 1)},
+			{codeGetChildren2, request("/a/b"+watchMark, 0), request("/a/b", 1)},
+			{codeGetData, request("/a", 0), request("/a", 0)},
+			{9, request("/a" + watchMark), request("/a" + watchMark)},
+		} {
+			p := frame(int32(i), c.code, c.sent...)
+			before := bytes.Clone(p)
+			if n, err := l.Write(p); n != len(p) || err != nil || !bytes.Equal(p, before) {
+				t.Errorf("%d: Write: %d, %v, % x", i, n, err, p)
+			}
+			if got := <-f.frames; !bytes.Equal(got, frame(int32(i), c.code, c.out...)[4:]) {
+				t.Errorf("%d: % x went out", i, got)
+			}
 		}
 	})
 }
@@ -114,7 +206,7 @@ func TestLinkHoldsRequestsUntilSetWatchesHasGoneOut(t *testing.T) {
 // The client locks up for ever if a write fails while it sends credentials.
 func TestLinkNeverFailsAWrite(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l, f := linked(t, false, linkHooks{})
+		l, f := linked(t, linkHooks{})
 		f.Close()
 		for i := range int32(3) {
 			if n, err := l.Write(frame(i, codeAuth, 'x')); n != 13 || err != nil {
@@ -129,7 +221,7 @@ func TestLinkNeverFailsAWrite(t *testing.T) {
 
 func TestLinkSaysGoodbyeByItself(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l, f := linked(t, false, linkHooks{})
+		l, f := linked(t, linkHooks{})
 		read := make(chan error, 1)
 		go func() {
 			_, err := l.Read(make([]byte, 4))
@@ -161,7 +253,7 @@ func TestLinkTellsWhenWhatWasAnsweredWasSent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var heard []time.Duration
 		replies := 0
-		l, f := linked(t, false, linkHooks{
+		l, f := linked(t, linkHooks{
 			heard: func(sent time.Duration) { heard = append(heard, sent) },
 			reply: func() { replies++ },
 		})

@@ -2,6 +2,8 @@ package keeper
 
 import (
 	"context"
+	"fmt"
+	"strings"
 
 	"github.com/go-zookeeper/zk"
 )
@@ -23,17 +25,8 @@ func (s *Session) Get(ctx context.Context, path string, watch func()) ([]byte, S
 	var data []byte
 	var stat Stat
 	c := call{kind: kindGet, op: "get", path: path}
-	err := s.read(ctx, c, maskData, plainWatch(watch), func(conn *zk.Conn, set bool) (sight, error) {
-		var (
-			got []byte
-			st  *zk.Stat
-			err error
-		)
-		if set {
-			got, st, _, err = conn.GetW(path)
-		} else {
-			got, st, err = conn.Get(path)
-		}
+	err := s.read(ctx, c, maskData, plainWatch(watch), func(conn *zk.Conn, path string) (sight, error) {
+		got, st, err := conn.Get(path)
 		if err != nil {
 			return sight{}, err
 		}
@@ -54,17 +47,8 @@ func (s *Session) Exists(ctx context.Context, path string, watch func()) (Stat, 
 
 func (s *Session) exists(ctx context.Context, c call, watch func(watchCause)) (Stat, bool, error) {
 	var seen sight
-	err := s.read(ctx, c, maskData|maskExist, watch, func(conn *zk.Conn, set bool) (sight, error) {
-		var (
-			ok  bool
-			st  *zk.Stat
-			err error
-		)
-		if set {
-			ok, st, _, err = conn.ExistsW(c.path)
-		} else {
-			ok, st, err = conn.Exists(c.path)
-		}
+	err := s.read(ctx, c, maskData|maskExist, watch, func(conn *zk.Conn, path string) (sight, error) {
+		ok, st, err := conn.Exists(path)
 		switch {
 		case err != nil:
 			return sight{}, err
@@ -91,17 +75,8 @@ func (s *Session) children(ctx context.Context, path string, watch func(watchCau
 	var names []string
 	var stat Stat
 	c := call{kind: kindChildren, op: "children", path: path}
-	err := s.read(ctx, c, maskChild, watch, func(conn *zk.Conn, set bool) (sight, error) {
-		var (
-			got []string
-			st  *zk.Stat
-			err error
-		)
-		if set {
-			got, st, _, err = conn.ChildrenW(path)
-		} else {
-			got, st, err = conn.Children(path)
-		}
+	err := s.read(ctx, c, maskChild, watch, func(conn *zk.Conn, path string) (sight, error) {
+		got, st, err := conn.Children(path)
 		if err != nil {
 			return sight{}, err
 		}
@@ -121,12 +96,16 @@ type sight struct {
 	stat   Stat
 }
 
-// read runs one read, with or without a watch.
-func (s *Session) read(ctx context.Context, c call, mask watchMask, watch func(watchCause), f func(conn *zk.Conn, set bool) (sight, error)) error {
+// read runs one read, with or without a watch. f asks the client for path, which
+// bears the mark if the read is to set a watch.
+func (s *Session) read(ctx context.Context, c call, mask watchMask, watch func(watchCause), f func(conn *zk.Conn, path string) (sight, error)) error {
+	if !validPath(c.path) || strings.HasSuffix(c.path, watchMark) {
+		return c.fail(fmt.Errorf("%w: it is not a path", ErrBadRequest))
+	}
 	var seen sight
 	if watch == nil {
 		return s.do(ctx, c, func(conn *zk.Conn) (err error) {
-			_, err = f(conn, false)
+			_, err = f(conn, c.path)
 			return err
 		})
 	}
@@ -134,10 +113,12 @@ func (s *Session) read(ctx context.Context, c call, mask watchMask, watch func(w
 	for {
 		err := s.do(ctx, c, func(conn *zk.Conn) (err error) {
 			s.watch.restart(w)
+			path := c.path
 			if !plain {
 				s.k.count.watchesSet.Add(1)
+				path += watchMark
 			}
-			seen, err = f(conn, !plain)
+			seen, err = f(conn, path)
 			return err
 		})
 		if err != nil {

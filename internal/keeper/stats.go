@@ -5,8 +5,7 @@ import "sync/atomic"
 // Stats counts what a Keeper has done since Open, over all its sessions.
 type Stats struct {
 	// Requests sent to ZooKeeper, by kind. Each counts once, whatever came of
-	// it. What the ZooKeeper client sends by itself (pings, setting watches
-	// again) is not among them.
+	// it. Pings and the setting again of watches are not among them.
 	Gets, Exists, Children, Creates, Sets, Deletes, Multis, Syncs, Auths uint64
 	// Heartbeats are the lease-renewing Multis (not among Multis).
 	Heartbeats uint64

@@ -2,15 +2,13 @@ package keeper
 
 import "sync"
 
-// The watch table of one session. The ZooKeeper client and the server know
-// watches by path and kind; we keep at most one of theirs for each and any
-// number of functions of ours behind it, so that nothing piles up in the
-// client when a path is read again and again.
+// The watch table of one session. The server knows watches by path and kind; we
+// keep at most one of its for each and any number of functions of ours behind it.
 //
-// What the table takes for set ("armed") is always a part of what the client
-// will set again after a reconnect: a read counts as having armed its watch
-// only if no disconnect came between its start and its end. Everything here
-// runs under one short mutex; the functions are called outside it.
+// What the table takes for set ("armed") is what the link sets again after a
+// reconnect: a read counts as having armed its watch only if no disconnect came
+// between its start and its end. Everything here runs under one short mutex; the
+// functions are called outside it.
 
 type watchKind uint8
 
@@ -169,8 +167,7 @@ func (t *watchTable) event(path string, mask watchMask) []func(watchCause) {
 	return t.fire(path, mask)
 }
 
-// disconnected begins a new epoch. What is armed stays: the client sets it
-// again.
+// disconnected begins a new epoch. What is armed stays: the link sets it again.
 func (t *watchTable) disconnected() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -181,6 +178,20 @@ func (t *watchTable) outstanding() int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.armed
+}
+
+// standing lists the paths with an armed watch, by kind.
+func (t *watchTable) standing() (paths [watchKinds][]string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for path, p := range t.paths {
+		for k := range watchKinds {
+			if p.kinds[k].armed {
+				paths[k] = append(paths[k], path)
+			}
+		}
+	}
+	return paths
 }
 
 // suspect is an armed watch that may have missed something.
