@@ -18,26 +18,30 @@ func Append(dst []byte, body any) (out []byte, typeName string, err error) {
 	case nil:
 		return append(dst, codeNil), "nil", nil
 	case bool:
-		return appendBool(dst, b), "bool", nil
+		return AppendBool(dst, b), "bool", nil
 	case int:
-		return appendInt(dst, int64(b)), "int", nil
+		return AppendInt(dst, int64(b)), "int", nil
 	case int64:
-		return appendInt(dst, b), "int64", nil
+		return AppendInt(dst, b), "int64", nil
 	case uint64:
-		return appendUint(dst, b), "uint64", nil
+		return AppendUint(dst, b), "uint64", nil
 	case float64:
-		return appendFloat64(dst, b), "float64", nil
+		return AppendFloat64(dst, b), "float64", nil
 	case string:
 		if len(b) <= math.MaxUint16 {
-			return appendString(dst, b), "string", nil
+			return AppendString(dst, b), "string", nil
 		}
 	case []byte:
 		if len(b) <= math.MaxUint16 {
-			return appendBytes(dst, b), "[]uint8", nil
+			return AppendBytes(dst, b), "[]uint8", nil
 		}
 	}
 	i := typeOf(reflect.TypeOf(body))
-	out, err = i.append(dst, body)
+	if i.appends {
+		out, err = i.appendDirect(dst, body)
+	} else {
+		out, err = i.append(dst, body)
+	}
 	if err != nil {
 		return dst, i.name, newFault(ErrEncode, i.name, err)
 	}
@@ -60,33 +64,56 @@ func (i *typeInfo) append(dst []byte, body any) (out []byte, err error) {
 //
 // An error wraps [ErrDecode] and names the type and the place that does not fit.
 // Nothing of data is kept.
-func Decode(typeName string, data []byte, into any) (err error) {
-	v := reflect.ValueOf(into)
-	if v.Kind() != reflect.Pointer || v.IsNil() {
+func Decode(typeName string, data []byte, into any) error {
+	t := reflect.TypeOf(into)
+	if t == nil || t.Kind() != reflect.Pointer || reflect.ValueOf(into).IsNil() {
 		return newFault(ErrDecode, typeName, fmt.Errorf("into %T, which is not a pointer to a variable", into))
 	}
-	v = v.Elem()
-	i := typeOf(v.Type())
-	v.SetZero()
-	if err := i.decode(typeName, data, v); err != nil {
-		v.SetZero()
-		return newFault(ErrDecode, i.name, err)
+	i := typeOf(t)
+	if i.name != typeName && t != anyPointer {
+		return i.failed(into, fmt.Errorf("the bytes are of type %q", shorten(typeName)))
+	}
+	var err error
+	switch i.way {
+	case readsItself:
+		err = readDirect(data, into.(Reader))
+	case readsNew:
+		err = readNew(data, into)
+	case readsBasic:
+		err = readBasic(data, into)
+	default:
+		err = decode(typeName, data, reflect.ValueOf(into).Elem())
+	}
+	if err != nil {
+		return i.failed(into, err)
 	}
 	return nil
 }
 
-func (i *typeInfo) decode(typeName string, data []byte, v reflect.Value) (err error) {
-	if i.name != typeName {
-		if i.t == anyType {
-			return decodeAny(typeName, data, v)
-		}
-		return fmt.Errorf("the bytes are of type %q", shorten(typeName))
+// failed leaves nothing in what into points at.
+func (i *typeInfo) failed(into any, err error) error {
+	reflect.ValueOf(into).Elem().SetZero()
+	return newFault(ErrDecode, i.name, err)
+}
+
+// decode reads data into v by reflection.
+func decode(typeName string, data []byte, v reflect.Value) (err error) {
+	v.SetZero()
+	i := typeOf(v.Type())
+	if i.t == anyType && typeName != i.name {
+		return decodeAny(typeName, data, v)
 	}
-	if err := sound(data); err != nil {
-		return err
+	c := i.coder()
+	if !c.checks {
+		if err := sound(data); err != nil {
+			return err
+		}
 	}
 	defer caught(&err)
-	_, err = i.coder().decode(data, v)
+	rest, err := c.decode(data, v)
+	if err == nil && len(rest) > 0 {
+		err = errTrailing
+	}
 	return err
 }
 

@@ -11,14 +11,17 @@ import (
 // All decoders here take nil for the zero value: the sender's type may have a
 // pointer where the receiver's has none.
 
-func misfit(c class, v reflect.Value) error {
-	return fmt.Errorf("%s does not fit %s", c, v.Type())
+func misfit(c class, t reflect.Type) error {
+	if c == none {
+		return errNone
+	}
+	return fmt.Errorf("%s does not fit %s", c, t)
 }
 
 func decodeBool(b []byte, v reflect.Value) ([]byte, error) {
 	c, n, rest := next(b)
 	if c != boolean && c != null {
-		return nil, misfit(c, v)
+		return nil, misfit(c, v.Type())
 	}
 	v.SetBool(n == 1)
 	return rest, nil
@@ -30,9 +33,9 @@ func decodeInt(b []byte, v reflect.Value) ([]byte, error) {
 	case c == null:
 		n = 0
 	case c != unsigned && c != signed:
-		return nil, misfit(c, v)
+		return nil, misfit(c, v.Type())
 	case c == unsigned && n > math.MaxInt64 || v.OverflowInt(int64(n)):
-		return nil, overflow(c, n, v)
+		return nil, overflow(c, n, v.Type())
 	}
 	v.SetInt(int64(n))
 	return rest, nil
@@ -44,42 +47,49 @@ func decodeUint(b []byte, v reflect.Value) ([]byte, error) {
 	case c == null:
 		n = 0
 	case c != unsigned && c != signed:
-		return nil, misfit(c, v)
+		return nil, misfit(c, v.Type())
 	case c == signed && int64(n) < 0 || v.OverflowUint(n):
-		return nil, overflow(c, n, v)
+		return nil, overflow(c, n, v.Type())
 	}
 	v.SetUint(n)
 	return rest, nil
 }
 
-func overflow(c class, n uint64, v reflect.Value) error {
+func overflow(c class, n uint64, t reflect.Type) error {
 	if c == signed {
-		return fmt.Errorf("%d does not fit %s", int64(n), v.Type())
+		return fmt.Errorf("%d does not fit %s", int64(n), t)
 	}
-	return fmt.Errorf("%d does not fit %s", n, v.Type())
+	return fmt.Errorf("%d does not fit %s", n, t)
 }
 
 func decodeFloat(b []byte, v reflect.Value) ([]byte, error) {
 	c, n, rest := next(b)
-	var f float64
-	switch c {
-	case null:
-	case float64s:
-		f = math.Float64frombits(n)
-	case float32s:
-		f = float64(math.Float32frombits(uint32(n)))
-	case unsigned:
-		f = float64(n)
-	case signed:
-		f = float64(int64(n))
-	default:
-		return nil, misfit(c, v)
+	f, ok := asFloat(c, n)
+	if !ok {
+		return nil, misfit(c, v.Type())
 	}
 	if v.OverflowFloat(f) {
 		return nil, fmt.Errorf("%g does not fit %s", f, v.Type())
 	}
 	v.SetFloat(f)
 	return rest, nil
+}
+
+// asFloat is a number of any class as a float, 0 for nil.
+func asFloat(c class, n uint64) (f float64, ok bool) {
+	switch c {
+	case null:
+		return 0, true
+	case float64s:
+		return math.Float64frombits(n), true
+	case float32s:
+		return float64(math.Float32frombits(uint32(n))), true
+	case unsigned:
+		return float64(n), true
+	case signed:
+		return float64(int64(n)), true
+	}
+	return 0, false
 }
 
 func decodeString(b []byte, v reflect.Value) ([]byte, error) {
@@ -91,7 +101,7 @@ func decodeString(b []byte, v reflect.Value) ([]byte, error) {
 		v.SetString(string(rest[:n]))
 		return rest[n:], nil
 	}
-	return nil, misfit(c, v)
+	return nil, misfit(c, v.Type())
 }
 
 func decodeBytes(b []byte, v reflect.Value) ([]byte, error) {
@@ -104,7 +114,7 @@ func decodeBytes(b []byte, v reflect.Value) ([]byte, error) {
 		v.SetBytes(append(make([]byte, 0, n), rest[:n]...))
 		return rest[n:], nil
 	}
-	return nil, misfit(c, v)
+	return nil, misfit(c, v.Type())
 }
 
 func decodeByteArray(b []byte, v reflect.Value) ([]byte, error) {
@@ -119,7 +129,7 @@ func decodeByteArray(b []byte, v reflect.Value) ([]byte, error) {
 		copy(v.Bytes(), rest[:n])
 		return rest[n:], nil
 	}
-	return nil, misfit(c, v)
+	return nil, misfit(c, v.Type())
 }
 
 func decodeTime(b []byte, v reflect.Value) ([]byte, error) {
@@ -135,7 +145,7 @@ func decodeTime(b []byte, v reflect.Value) ([]byte, error) {
 		*v.Addr().Interface().(*time.Time) = time.Unix(secs, int64(nanos)).UTC()
 		return rest[n+1:], nil
 	}
-	return nil, misfit(c, v)
+	return nil, misfit(c, v.Type())
 }
 
 func decodeSlice(elem *coder, b []byte, v reflect.Value) ([]byte, error) {
@@ -146,7 +156,7 @@ func decodeSlice(elem *coder, b []byte, v reflect.Value) ([]byte, error) {
 		return rest, nil
 	case array:
 	default:
-		return nil, misfit(c, v)
+		return nil, misfit(c, v.Type())
 	}
 	if n == 0 {
 		v.Set(reflect.MakeSlice(v.Type(), 0, 0))
@@ -170,7 +180,7 @@ func decodeArray(elem *coder, b []byte, v reflect.Value) ([]byte, error) {
 	case c == null:
 		return rest, nil
 	case c != array:
-		return nil, misfit(c, v)
+		return nil, misfit(c, v.Type())
 	case n > uint64(v.Len()):
 		return nil, fmt.Errorf("%d elements do not fit %s", n, v.Type())
 	}
@@ -191,7 +201,7 @@ func decodeMap(key, elem *coder, b []byte, v reflect.Value) ([]byte, error) {
 		return rest, nil
 	case table:
 	default:
-		return nil, misfit(c, v)
+		return nil, misfit(c, v.Type())
 	}
 	t := v.Type()
 	m := reflect.MakeMapWithSize(t, int(n))
@@ -232,7 +242,7 @@ func decodeError(b []byte, v reflect.Value) ([]byte, error) {
 		v.Set(reflect.ValueOf(errors.New(string(rest[:n]))))
 		return rest[n:], nil
 	}
-	return nil, misfit(c, v)
+	return nil, misfit(c, v.Type())
 }
 
 // untyped reads the first value of b, which skip has passed, as what an any can

@@ -8,31 +8,31 @@ import (
 )
 
 func encodeBool(dst []byte, v reflect.Value, _ int) ([]byte, error) {
-	return appendBool(dst, v.Bool()), nil
+	return AppendBool(dst, v.Bool()), nil
 }
 
 func encodeInt(dst []byte, v reflect.Value, _ int) ([]byte, error) {
-	return appendInt(dst, v.Int()), nil
+	return AppendInt(dst, v.Int()), nil
 }
 
 func encodeUint(dst []byte, v reflect.Value, _ int) ([]byte, error) {
-	return appendUint(dst, v.Uint()), nil
+	return AppendUint(dst, v.Uint()), nil
 }
 
 func encodeFloat32(dst []byte, v reflect.Value, _ int) ([]byte, error) {
-	return appendFloat32(dst, float32(v.Float())), nil
+	return AppendFloat32(dst, float32(v.Float())), nil
 }
 
 func encodeFloat64(dst []byte, v reflect.Value, _ int) ([]byte, error) {
-	return appendFloat64(dst, v.Float()), nil
+	return AppendFloat64(dst, v.Float()), nil
 }
 
 func encodeString(dst []byte, v reflect.Value, _ int) ([]byte, error) {
-	return appendString(dst, v.String()), nil
+	return AppendString(dst, v.String()), nil
 }
 
 func encodeBytes(dst []byte, v reflect.Value, _ int) ([]byte, error) {
-	return appendBytes(dst, v.Bytes()), nil
+	return AppendBytes(dst, v.Bytes()), nil
 }
 
 func encodeByteArray(dst []byte, v reflect.Value, _ int) ([]byte, error) {
@@ -48,9 +48,9 @@ func encodeByteArray(dst []byte, v reflect.Value, _ int) ([]byte, error) {
 
 func encodeTime(dst []byte, v reflect.Value, _ int) ([]byte, error) {
 	if v.CanAddr() {
-		return appendTime(dst, *v.Addr().Interface().(*time.Time)), nil
+		return AppendTime(dst, *v.Addr().Interface().(*time.Time)), nil
 	}
-	return appendTime(dst, v.Interface().(time.Time)), nil
+	return AppendTime(dst, v.Interface().(time.Time)), nil
 }
 
 func (b builder) pointer(c *coder, t reflect.Type) {
@@ -96,10 +96,10 @@ func (b builder) array(c *coder, t reflect.Type) {
 
 func encodeElements(elem *coder, dst []byte, v reflect.Value, depth int) ([]byte, error) {
 	if depth == 0 {
-		return nil, errDepth
+		return nil, ErrDepth
 	}
 	n := v.Len()
-	dst = appendArrayLen(dst, n)
+	dst = AppendArrayLen(dst, n)
 	var err error
 	for i := range n {
 		if dst, err = elem.encode(dst, v.Index(i), depth-1); err != nil {
@@ -122,9 +122,9 @@ func (b builder) mapping(c *coder, t reflect.Type) {
 
 func encodeMap(key, elem *coder, dst []byte, v reflect.Value, depth int) ([]byte, error) {
 	if depth == 0 {
-		return nil, errDepth
+		return nil, ErrDepth
 	}
-	dst = appendMapLen(dst, v.Len())
+	dst = AppendMapLen(dst, v.Len())
 	if v.Len() == 0 {
 		return dst, nil
 	}
@@ -188,7 +188,7 @@ func encodeInterface(dst []byte, v reflect.Value, depth int) ([]byte, error) {
 		// A pointer in an interface can lead back to it without an array or map
 		// on the way that would count.
 		if depth == 0 {
-			return nil, errDepth
+			return nil, ErrDepth
 		}
 		depth--
 	}
@@ -199,5 +199,5 @@ func encodeError(dst []byte, v reflect.Value, _ int) ([]byte, error) {
 	if v.IsNil() {
 		return append(dst, codeNil), nil
 	}
-	return appendString(dst, v.Interface().(error).Error()), nil
+	return AppendString(dst, v.Interface().(error).Error()), nil
 }

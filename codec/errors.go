@@ -13,11 +13,14 @@ var (
 	// ErrDecode is what every error of [Decode] wraps. The message names the type
 	// that was wanted and where the bytes do not fit it.
 	ErrDecode = errors.New("codec: cannot decode")
+	// ErrDepth is the cause of an ErrEncode or ErrDecode when arrays and maps are
+	// nested deeper than [MaxDepth]. An [Appender] returns it at depth 0.
+	ErrDepth = fmt.Errorf("nested deeper than %d levels", MaxDepth)
 )
 
 // Causes that do not depend on the value.
 var (
-	errDepth     = fmt.Errorf("nested deeper than %d levels", MaxDepth)
+	errNone      = errors.New("the bytes end, or are not msgpack")
 	errTruncated = errors.New("a length goes beyond the end of the bytes")
 	errTrailing  = errors.New("bytes after the value")
 	errNotOne    = errors.New("the type's own method did not write exactly one msgpack value")

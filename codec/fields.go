@@ -13,7 +13,7 @@ import (
 // if it is tagged so, as an array of the values.
 type layout struct {
 	fields   []field
-	byName   map[string]int // places in fields; by the aliases too
+	names    *FieldNames
 	asArray  bool
 	optional bool // fields may be left out, so the number of pairs is not fixed
 }
@@ -108,7 +108,7 @@ func (s *survey) visit(f reflect.StructField, index []int) error {
 		if t.Kind() == reflect.Pointer {
 			t = t.Elem()
 		}
-		if t.Kind() == reflect.Struct && !writesItself(t) {
+		if t.Kind() == reflect.Struct && (isDirect(t) || !writesItself(t)) {
 			if t != f.Type && !f.IsExported() {
 				return fmt.Errorf("the embedded pointer to %s, which is unexported, cannot be set by the receiver", t)
 			}
@@ -134,7 +134,7 @@ func (s *survey) visit(f reflect.StructField, index []int) error {
 	omitEmpty := s.omitEmpty || tag.has("omitempty")
 	s.layout.optional = s.layout.optional || omitEmpty
 	s.layout.fields = append(s.layout.fields, field{
-		coder: s.coder(f.Type), name: name, key: appendString(nil, name),
+		coder: s.coder(f.Type), name: name, key: AppendString(nil, name),
 		index: index, omitEmpty: omitEmpty, aliases: tag.options["alias"],
 	})
 	return nil
@@ -144,14 +144,15 @@ func (s *survey) visit(f reflect.StructField, index []int) error {
 // they are embedded: the order matters to structs that travel as arrays.
 func (l *layout) arrange() {
 	slices.SortFunc(l.fields, func(a, b field) int { return slices.Compare(a.index, b.index) })
-	l.byName = map[string]int{}
+	names := make([]string, len(l.fields))
+	for i, f := range l.fields {
+		names[i] = f.name
+	}
+	l.names = NewFieldNames(names...)
 	for i, f := range l.fields {
 		for _, alias := range f.aliases {
-			l.byName[alias] = i
+			l.names.Alias(alias, i)
 		}
-	}
-	for i, f := range l.fields {
-		l.byName[f.name] = i // a name goes before an alias from further in
 	}
 }
 
@@ -174,6 +175,9 @@ func (f *field) in(v reflect.Value) (reflect.Value, bool) {
 
 // made finds the field in struct v and makes the embedded structs on the way.
 func (f *field) made(v reflect.Value) reflect.Value {
+	if len(f.index) == 1 {
+		return v.Field(f.index[0])
+	}
 	for i, n := range f.index {
 		if i > 0 && v.Kind() == reflect.Pointer {
 			if v.IsNil() {

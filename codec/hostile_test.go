@@ -34,6 +34,7 @@ func targets() []any {
 		new(any), new([]any), new(map[string]any), new(map[any]any), new(box[map[any]int]), new(string), new([]byte), new(int8), new(uint64), new(float32), new(bool),
 		new(time.Time), new(time.Duration), new([3]int), new([]*job), new(map[pid]textual), new(box[error]), new(believer), new(believerOfBytes), new([]struct{}),
 		new(box[msgpack.RawMessage]), new(manyOptional), new(**job), new(box[[]box[any]]),
+		new(lean), new(*leanNote), new(leanTree), new(leanArray), new(leanOptional), new(leanWide), new(leanList), new([]lean), new(box[leanTree]),
 	}
 }
 

@@ -1,10 +1,6 @@
 package codec
 
-import (
-	"encoding/binary"
-	"math"
-	"time"
-)
+import "encoding/binary"
 
 // MaxDepth is how deep arrays and maps (of slices, structs, maps) may be nested
 // in one body, in either direction. It keeps hostile bytes and cyclic values
@@ -32,113 +28,6 @@ const (
 	fixStr      = 0xa0
 	extTime     = 0xff // extension type -1
 )
-
-// appendSized appends code and n in the fewest of 1, 2, 4 or 8 bytes; code is
-// the one for a single byte, those for more follow it.
-func appendSized(dst []byte, code byte, n uint64) []byte {
-	switch {
-	case n <= math.MaxUint8:
-		return append(dst, code, byte(n))
-	case n <= math.MaxUint16:
-		return append(dst, code+1, byte(n>>8), byte(n))
-	case n <= math.MaxUint32:
-		return binary.BigEndian.AppendUint32(append(dst, code+2), uint32(n))
-	}
-	return binary.BigEndian.AppendUint64(append(dst, code+3), n)
-}
-
-func appendUint(dst []byte, n uint64) []byte {
-	if n <= 0x7f {
-		return append(dst, byte(n))
-	}
-	return appendSized(dst, codeUint8, n)
-}
-
-func appendInt(dst []byte, n int64) []byte {
-	switch {
-	case n >= 0:
-		return appendUint(dst, uint64(n))
-	case n >= -32:
-		return append(dst, byte(n))
-	case n >= math.MinInt8:
-		return append(dst, codeInt8, byte(n))
-	case n >= math.MinInt16:
-		return append(dst, codeInt8+1, byte(n>>8), byte(n))
-	case n >= math.MinInt32:
-		return binary.BigEndian.AppendUint32(append(dst, codeInt8+2), uint32(n))
-	}
-	return binary.BigEndian.AppendUint64(append(dst, codeInt8+3), uint64(n))
-}
-
-func appendBool(dst []byte, b bool) []byte {
-	if b {
-		return append(dst, codeTrue)
-	}
-	return append(dst, codeFalse)
-}
-
-func appendFloat32(dst []byte, f float32) []byte {
-	return binary.BigEndian.AppendUint32(append(dst, codeFloat32), math.Float32bits(f))
-}
-
-func appendFloat64(dst []byte, f float64) []byte {
-	return binary.BigEndian.AppendUint64(append(dst, codeFloat64), math.Float64bits(f))
-}
-
-func appendString(dst []byte, s string) []byte {
-	if len(s) < 32 {
-		dst = append(dst, fixStr|byte(len(s)))
-	} else {
-		dst = appendSized(dst, codeStr8, fits(len(s)))
-	}
-	return append(dst, s...)
-}
-
-func appendBytes(dst, b []byte) []byte {
-	if b == nil {
-		return append(dst, codeNil)
-	}
-	return append(appendSized(dst, codeBin8, fits(len(b))), b...)
-}
-
-func appendArrayLen(dst []byte, n int) []byte { return appendLen(dst, fixArray, codeArray16, n) }
-func appendMapLen(dst []byte, n int) []byte   { return appendLen(dst, fixMap, codeMap16, n) }
-
-func appendLen(dst []byte, fix, code16 byte, n int) []byte {
-	switch {
-	case n < 16:
-		return append(dst, fix|byte(n))
-	case n <= math.MaxUint16:
-		return append(dst, code16, byte(n>>8), byte(n))
-	}
-	return binary.BigEndian.AppendUint32(append(dst, code16+1), uint32(fits(n)))
-}
-
-// fits lets a length pass that msgpack can express. What is longer is a panic
-// that Append turns into its error: nobody needs to look for it on the way.
-func fits(n int) uint64 {
-	if uint64(n) > math.MaxUint32 {
-		panic(errTooLong)
-	}
-	return uint64(n)
-}
-
-// appendTime appends the timestamp extension in the shortest of its three forms.
-func appendTime(dst []byte, t time.Time) []byte {
-	secs, nanos := uint64(t.Unix()), uint64(t.Nanosecond())
-	switch {
-	case secs>>34 != 0:
-		return appendLongTime(dst, secs, uint32(nanos))
-	case nanos == 0 && secs <= math.MaxUint32:
-		return binary.BigEndian.AppendUint32(append(dst, codeFixExt4, extTime), uint32(secs))
-	}
-	return binary.BigEndian.AppendUint64(append(dst, codeFixExt8, extTime), nanos<<34|secs)
-}
-
-func appendLongTime(dst []byte, secs uint64, nanos uint32) []byte {
-	dst = binary.BigEndian.AppendUint32(append(dst, codeExt8, 12, extTime), nanos)
-	return binary.BigEndian.AppendUint64(dst, secs)
-}
 
 // class is the kind of a msgpack value, as its first byte tells.
 type class uint8
@@ -243,15 +132,44 @@ func next(b []byte) (c class, n uint64, rest []byte) {
 	return h.class, n, b[h.size:]
 }
 
+// spans tells for each first byte how many bytes a value that begins with it
+// has, 0 if that takes a closer look.
+var spans = func() (s [256]uint8) {
+	for code, h := range heads {
+		switch h.class {
+		case null, boolean, unsigned, signed, float32s, float64s:
+			s[code] = 1 + h.size
+		case text:
+			if h.size == 0 {
+				s[code] = 1 + uint8(h.fixed)
+			}
+		}
+	}
+	return s
+}()
+
 // skip passes over the next n values and is what all safety in reading rests on:
 // where it passes, every length and count is covered by bytes that are there and
 // nothing is nested more than depth levels deep. It allocates nothing.
-func skip(b []byte, n uint64, depth int) ([]byte, error) {
+func skip(b []byte, n uint64, depth int) ([]byte, error) { return scan(b, n, depth, nil) }
+
+// scan is skip and sets extensions, unless that is nil, if there are any.
+func scan(b []byte, n uint64, depth int, extensions *bool) ([]byte, error) {
 	for ; n > 0; n-- {
+		if len(b) == 0 {
+			return nil, errTruncated
+		}
+		if span := int(spans[b[0]]); span > 0 {
+			if span > len(b) {
+				return nil, errTruncated
+			}
+			b = b[span:]
+			continue
+		}
 		c, size, rest := next(b)
 		switch c {
 		case none:
-			if len(b) > 0 && b[0] == 0xc1 {
+			if b[0] == 0xc1 {
 				return nil, errReserved
 			}
 			return nil, errTruncated
@@ -263,13 +181,16 @@ func skip(b []byte, n uint64, depth int) ([]byte, error) {
 				return nil, errTruncated
 			}
 			if depth == 0 {
-				return nil, errDepth
+				return nil, ErrDepth
 			}
 			var err error
-			if rest, err = skip(rest, size, depth-1); err != nil {
+			if rest, err = scan(rest, size, depth-1, extensions); err != nil {
 				return nil, err
 			}
 		case extension:
+			if extensions != nil {
+				*extensions = true
+			}
 			size++
 			fallthrough
 		case text, blob:

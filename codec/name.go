@@ -28,6 +28,8 @@ const MaxName = 4096
 var (
 	namedType = reflect.TypeFor[Named]()
 	anyType   = reflect.TypeFor[any]()
+	// anyPointer is what bodies of all types can be decoded into.
+	anyPointer = reflect.TypeFor[*any]()
 )
 
 // Name is the stable name of type t, under which its values travel. Pointers do

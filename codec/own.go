@@ -33,6 +33,8 @@ func ownEncoder(t reflect.Type) encodeFunc {
 	switch {
 	case t == timeType:
 		return nil
+	case has(t, appenderType):
+		return encodeDirect(t)
 	case has(t, customEncoder):
 		return selfEncode(t, customEncoder, func(dst []byte, self any) ([]byte, error) {
 			return encodeCustom(dst, self.(msgpack.CustomEncoder))
@@ -49,12 +51,12 @@ func ownEncoder(t reflect.Type) encodeFunc {
 	case has(t, binaryReader) && has(t, binaryWriter):
 		return selfEncode(t, binaryWriter, func(dst []byte, self any) ([]byte, error) {
 			b, err := self.(encoding.BinaryMarshaler).MarshalBinary()
-			return appendBytes(dst, notNil(b)), err
+			return AppendBytes(dst, notNil(b)), err
 		})
 	case has(t, textReader) && has(t, textWriter):
 		return selfEncode(t, textWriter, func(dst []byte, self any) ([]byte, error) {
 			b, err := self.(encoding.TextMarshaler).MarshalText()
-			return appendBytes(dst, notNil(b)), err
+			return AppendBytes(dst, notNil(b)), err
 		})
 	}
 	return nil
@@ -65,10 +67,20 @@ func ownDecoder(t reflect.Type) decodeFunc {
 	switch {
 	case t == timeType:
 		return nil
+	case has(t, readerType):
+		return decodeDirect
 	case has(t, customDecoder):
-		return selfDecode(func(b []byte, self any) error { return decodeCustom(b, self.(msgpack.CustomDecoder)) })
+		return selfDecode(func(b []byte, extensions bool, self any) error {
+			if extensions {
+				var err error
+				if b, err = tame(b); err != nil {
+					return err
+				}
+			}
+			return decodeCustom(b, self.(msgpack.CustomDecoder))
+		})
 	case has(t, unmarshaler):
-		return selfDecode(func(b []byte, self any) error {
+		return selfDecode(func(b []byte, _ bool, self any) error {
 			b, err := tame(b)
 			if err != nil {
 				return err
@@ -76,7 +88,7 @@ func ownDecoder(t reflect.Type) decodeFunc {
 			return self.(msgpack.Unmarshaler).UnmarshalMsgpack(append([]byte(nil), b...)) // it may keep them
 		})
 	case has(t, binaryReader) && (has(t, binaryWriter) || has(t, binaryAppender)):
-		return selfDecode(func(b []byte, self any) error {
+		return selfDecode(func(b []byte, _ bool, self any) error {
 			b, err := content(b)
 			if err != nil {
 				return err
@@ -84,7 +96,7 @@ func ownDecoder(t reflect.Type) decodeFunc {
 			return self.(encoding.BinaryUnmarshaler).UnmarshalBinary(b)
 		})
 	case has(t, textReader) && has(t, textWriter):
-		return selfDecode(func(b []byte, self any) error {
+		return selfDecode(func(b []byte, _ bool, self any) error {
 			b, err := content(b)
 			if err != nil {
 				return err
@@ -151,32 +163,42 @@ func method(t, itf reflect.Type) (reflect.Method, bool) {
 		return t.MethodByName("MarshalText")
 	case textReader:
 		return t.MethodByName("UnmarshalText")
+	case appenderType:
+		return t.MethodByName("AppendMsgpack")
+	case readerType:
+		return t.MethodByName("ReadMsgpack")
 	case namedType:
 		return t.MethodByName("ConclaveType")
 	}
 	return reflect.Method{}, false
 }
 
+// selfIn gives a value of t in a form that has the methods of itf.
+func selfIn(t, itf reflect.Type) func(v reflect.Value) any {
+	onValue := t.Implements(itf)
+	return func(v reflect.Value) any {
+		switch {
+		case v.CanAddr():
+			return v.Addr().Interface()
+		case onValue:
+			return v.Interface()
+		}
+		p := reflect.New(t) // a method of the pointer: it gets a copy that has an address
+		p.Elem().Set(v)
+		return p.Interface()
+	}
+}
+
 // selfEncode calls write with the value in a form that has the methods of itf,
 // and checks what it wrote.
 func selfEncode(t, itf reflect.Type, write func(dst []byte, self any) ([]byte, error)) encodeFunc {
-	onValue := t.Implements(itf)
+	self := selfIn(t, itf)
 	return func(dst []byte, v reflect.Value, depth int) (out []byte, err error) {
 		if k := v.Kind(); (k == reflect.Map || k == reflect.Slice) && v.IsNil() {
 			return append(dst, codeNil), nil
 		}
 		defer caught(&err)
-		switch {
-		case v.CanAddr():
-			out, err = write(dst, v.Addr().Interface())
-		case onValue:
-			out, err = write(dst, v.Interface())
-		default: // a method of the pointer: it gets a copy that has an address
-			p := reflect.New(t)
-			p.Elem().Set(v)
-			out, err = write(dst, p.Interface())
-		}
-		if err != nil {
+		if out, err = write(dst, self(v)); err != nil {
 			return nil, err
 		}
 		if len(out) < len(dst) {
@@ -190,18 +212,20 @@ func selfEncode(t, itf reflect.Type, write func(dst []byte, self any) ([]byte, e
 	}
 }
 
-// selfDecode calls read with the bytes of the value and a pointer to it.
-func selfDecode(read func(b []byte, self any) error) decodeFunc {
+// selfDecode calls read with the bytes of the value, whether there are extensions
+// among them, and a pointer to it.
+func selfDecode(read func(b []byte, extensions bool, self any) error) decodeFunc {
 	return func(b []byte, v reflect.Value) (rest []byte, err error) {
-		if b[0] == codeNil {
-			return b[1:], nil
-		}
-		if rest, err = skip(b, 1, MaxDepth); err != nil {
+		var extensions bool
+		if rest, err = scan(b, 1, MaxDepth, &extensions); err != nil {
 			return nil, err
+		}
+		if b[0] == codeNil {
+			return rest, nil
 		}
 		defer caught(&err)
 		n := len(b) - len(rest)
-		return rest, read(b[:n:n], v.Addr().Interface())
+		return rest, read(b[:n:n], extensions, v.Addr().Interface())
 	}
 }
 
@@ -235,7 +259,7 @@ func appendBinary(dst []byte, self encoding.BinaryAppender) ([]byte, error) {
 		out[start+1] = byte(n)
 		return out, nil
 	}
-	return appendBytes(dst, append([]byte(nil), out[start+2:]...)), nil
+	return AppendBytes(dst, append([]byte(nil), out[start+2:]...)), nil
 }
 
 // writer is what a msgpack.Encoder writes into.
@@ -284,7 +308,7 @@ func (w *writer) check() error {
 	w.checked = len(w.buf)
 	var pc [1]uintptr
 	if runtime.Callers(deepest, pc[:]) > 0 {
-		w.err = errDepth
+		w.err = ErrDepth
 	}
 	return w.err
 }
@@ -300,14 +324,10 @@ type reader struct {
 var readers = sync.Pool{New: func() any { return &reader{dec: msgpack.NewDecoder(nil)} }}
 
 func decodeCustom(b []byte, self msgpack.CustomDecoder) error {
-	b, err := tame(b)
-	if err != nil {
-		return err
-	}
 	r := readers.Get().(*reader)
 	r.b, r.next = b, 0
 	r.dec.Reset(r)
-	err = self.DecodeMsgpack(r.dec)
+	err := self.DecodeMsgpack(r.dec)
 	r.b = nil
 	if len(b) <= 64<<10 { // the decoder keeps a buffer as long as the longest string
 		readers.Put(r)

@@ -1,7 +1,6 @@
 package codec
 
 import (
-	"fmt"
 	"reflect"
 )
 
@@ -23,9 +22,9 @@ func (b builder) structure(c *coder, t reflect.Type) {
 
 func (l *layout) encodeAll(dst []byte, v reflect.Value, depth int) ([]byte, error) {
 	if depth == 0 {
-		return nil, errDepth
+		return nil, ErrDepth
 	}
-	dst = appendMapLen(dst, len(l.fields))
+	dst = AppendMapLen(dst, len(l.fields))
 	var err error
 	for i := range l.fields {
 		f := &l.fields[i]
@@ -41,10 +40,10 @@ func (l *layout) encodeAll(dst []byte, v reflect.Value, depth int) ([]byte, erro
 // of pairs is put in afterwards, in a head that has room for all.
 func (l *layout) encodeSome(dst []byte, v reflect.Value, depth int) ([]byte, error) {
 	if depth == 0 {
-		return nil, errDepth
+		return nil, ErrDepth
 	}
 	start := len(dst)
-	dst = appendMapLen(dst, len(l.fields))
+	dst = AppendMapLen(dst, len(l.fields))
 	head, n := len(dst)-start, 0
 	var err error
 	for i := range l.fields {
@@ -71,9 +70,9 @@ func (l *layout) encodeSome(dst []byte, v reflect.Value, depth int) ([]byte, err
 
 func (l *layout) encodeArray(dst []byte, v reflect.Value, depth int) ([]byte, error) {
 	if depth == 0 {
-		return nil, errDepth
+		return nil, ErrDepth
 	}
-	dst = appendArrayLen(dst, len(l.fields))
+	dst = AppendArrayLen(dst, len(l.fields))
 	var err error
 	for i := range l.fields {
 		f := &l.fields[i]
@@ -100,31 +99,26 @@ func (l *layout) decode(b []byte, v reflect.Value) ([]byte, error) {
 	case array:
 		return l.decodeArray(int(n), rest, v)
 	}
-	return nil, misfit(c, v)
+	return nil, misfit(c, v.Type())
 }
 
 func (l *layout) decodeMap(n int, b []byte, v reflect.Value) ([]byte, error) {
 	var err error
-	due := 0 // the field that comes next if the sender has the same type
-	for range n {
-		c, size, rest := next(b)
-		if c != text && c != blob {
-			return nil, fmt.Errorf("%s where the name of a field should be", c)
+	fresh := 0 // from this field on, none has been set
+	for due := 0; n > 0; n-- {
+		if due, b, err = l.names.Next(b, due); err != nil {
+			return nil, err
 		}
-		name := rest[:size]
-		b = rest[size:]
-		if due < len(l.fields) && string(name) == l.fields[due].name {
-			b, err = l.fields[due].decodeIn(v, b)
-			due++
-		} else if i, ok := l.byName[string(name)]; ok {
-			b, err = l.fields[i].decodeIn(v, b)
-			due = i + 1
-		} else {
+		if due < 0 {
 			b, err = skip(b, 1, MaxDepth)
+		} else {
+			b, err = l.fields[due].decodeIn(v, b, due >= fresh)
+			fresh = max(fresh, due+1)
 		}
 		if err != nil {
 			return nil, err
 		}
+		due++
 	}
 	return b, nil
 }
@@ -132,7 +126,7 @@ func (l *layout) decodeMap(n int, b []byte, v reflect.Value) ([]byte, error) {
 func (l *layout) decodeArray(n int, b []byte, v reflect.Value) ([]byte, error) {
 	var err error
 	for i := range l.fields[:min(n, len(l.fields))] {
-		if b, err = l.fields[i].decodeIn(v, b); err != nil {
+		if b, err = l.fields[i].decodeIn(v, b, true); err != nil {
 			return nil, err
 		}
 	}
@@ -142,10 +136,13 @@ func (l *layout) decodeArray(n int, b []byte, v reflect.Value) ([]byte, error) {
 	return b, nil
 }
 
-// decodeIn reads the field into struct v.
-func (f *field) decodeIn(v reflect.Value, b []byte) ([]byte, error) {
+// decodeIn reads the field into struct v. It is zero if it is fresh; hostile
+// bytes can name a field twice.
+func (f *field) decodeIn(v reflect.Value, b []byte, fresh bool) ([]byte, error) {
 	at := f.made(v)
-	at.SetZero() // hostile bytes can name a field twice
+	if !fresh {
+		at.SetZero()
+	}
 	rest, err := f.coder.decode(b, at)
 	if err != nil {
 		return nil, within("."+f.name, err)

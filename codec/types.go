@@ -20,14 +20,17 @@ type decodeFunc func(b []byte, v reflect.Value) ([]byte, error)
 type coder struct {
 	encode encodeFunc
 	decode decodeFunc
+	checks bool // decode takes any bytes: skip need not have passed them
 }
 
 // typeInfo is what is known of one type; pointer types have their own.
 type typeInfo struct {
 	t       reflect.Type
+	address uintptr // of the type's descriptor: quicker to compare
 	name    string
 	nameErr error // the name is unusable: values cannot be sent
 	made    atomic.Pointer[coder]
+	direct
 }
 
 // coder is built when a value of the type is first met, not when its name is
@@ -51,9 +54,9 @@ var (
 
 // typeOf is the info on t, which is not nil.
 func typeOf(t reflect.Type) *typeInfo {
-	address := uint64(reflect.ValueOf(t).Pointer())
-	slot := &recent[address*0x9e3779b97f4a7c15>>54]
-	if i := slot.Load(); i != nil && i.t == t {
+	address := reflect.ValueOf(t).Pointer()
+	slot := &recent[uint64(address)*0x9e3779b97f4a7c15>>54]
+	if i := slot.Load(); i != nil && i.address == address {
 		return i
 	}
 	i := lookUp(t)
@@ -65,7 +68,7 @@ func lookUp(t reflect.Type) *typeInfo {
 	if i, ok := infos.Load(t); ok {
 		return i.(*typeInfo)
 	}
-	i := &typeInfo{t: t}
+	i := &typeInfo{t: t, address: reflect.ValueOf(t).Pointer(), direct: directOf(t)}
 	i.name, i.nameErr = nameOf(t)
 	known, loaded := infos.LoadOrStore(t, i)
 	if loaded {
@@ -105,6 +108,7 @@ func (b builder) coder(t reflect.Type) *coder {
 		return c
 	}
 	c.encode, c.decode = ownEncoder(t), ownDecoder(t)
+	c.checks = c.decode != nil
 	if c.encode != nil && c.decode != nil {
 		return c
 	}
