@@ -16,7 +16,7 @@ import (
 // handshake.
 type brittle struct {
 	net.Conn
-	late   *atomic.Bool
+	wait   func()
 	breaks bool
 	left   int // bytes of that answer, as zkdev gives it
 }
@@ -36,9 +36,7 @@ func (b *brittle) Read(p []byte) (int, error) {
 
 func (b *brittle) Write(p []byte) (int, error) {
 	n, err := b.Conn.Write(p)
-	if b.late.Load() {
-		time.Sleep(time.Millisecond)
-	}
+	b.wait()
 	return n, err
 }
 
@@ -50,6 +48,11 @@ func TestReconnectsDoNotRaceInTheClient(t *testing.T) {
 		var dials atomic.Int32
 		var late atomic.Bool
 		late.Store(true)
+		wait := func() {
+			if late.Load() {
+				time.Sleep(time.Millisecond)
+			}
+		}
 		u := w.open(1, func(c *Config) {
 			dial := c.Dial
 			c.Dial = func(ctx context.Context, address string) (net.Conn, error) {
@@ -57,7 +60,7 @@ func TestReconnectsDoNotRaceInTheClient(t *testing.T) {
 				if err != nil {
 					return nil, err
 				}
-				return &brittle{conn, &late, dials.Add(1)%2 == 0, 4 + 36}, nil
+				return &brittle{conn, wait, dials.Add(1)%2 == 0, 4 + 36}, nil
 			}
 		})
 		s := u.session()
