@@ -301,3 +301,20 @@ func BenchmarkTerm(b *testing.B) {
 	}, InTenure(tenure))
 	<-done
 }
+
+// BenchmarkHandlers is L2: two Handlers that send to and fro; a round trip each.
+func BenchmarkHandlers(b *testing.B) {
+	s := newSystem(b)
+	pong := s.SpawnHandler(handlerFunc(func(p *Process, m Message) error { return p.Send(m.From, m.body) }))
+	left, done := b.N, make(chan struct{})
+	ping := s.SpawnHandler(handlerFunc(func(p *Process, m Message) error {
+		if left--; left < 0 {
+			close(done)
+			return nil
+		}
+		return p.Send(pong, m.body)
+	}))
+	b.ReportAllocs()
+	_ = s.Send(context.Background(), ping, &benchBody{})
+	<-done
+}

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"unique"
 )
 
 // openCall is a call that a process has not answered yet. It stands in the
@@ -17,8 +18,19 @@ type openCall struct {
 	ref   uint64
 	owner *Process
 
+	claims claims // those of its message: its term, and this call
+
 	state      atomic.Uint32 // one of:
 	prev, next *openCall     // guarded by owner.mu
+}
+
+// awaited is the one reply that a process waits for.
+type awaited struct {
+	ref     uint64 // of the call; 0: none is awaited
+	node    unique.Handle[NodeID]
+	there   bool // message and err are
+	message Message
+	err     error
 }
 
 const (
@@ -45,7 +57,7 @@ func Call[R any](c Caller, to PID, body any) (R, error) {
 	if err != nil {
 		return zero, err
 	}
-	v, err, claimed := as[R](m)
+	v, err, claimed := as[R](m.body, m.call)
 	switch {
 	case err == nil:
 		return v, nil
@@ -132,7 +144,10 @@ func (p *Process) request(ctx context.Context, to PID, body any, timeout <-chan 
 	ref := p.lastRef
 	b := &p.box
 	b.mu.Lock()
-	b.replyRef, b.replyNode = ref, to.node
+	if b.reply == nil {
+		b.reply = new(awaited)
+	}
+	b.reply.ref, b.reply.node = ref, to.node
 	b.mu.Unlock()
 
 	e := Envelope{Kind: KindCall, From: p.pid, To: to, Term: p.Term(), Ref: ref, Body: body}
@@ -142,8 +157,8 @@ func (p *Process) request(ctx context.Context, to PID, body any, timeout <-chan 
 		inTime = p.sleep(waitingReply, timeout)
 	}
 	b.mu.Lock()
-	m, replyErr, replied := b.reply, b.replyErr, b.replied
-	b.reply, b.replyErr, b.replied, b.replyRef = Message{}, nil, false, 0
+	m, replyErr, replied := b.reply.message, b.reply.err, b.reply.there
+	*b.reply = awaited{}
 	b.mu.Unlock()
 	switch {
 	case replied && p.tenure != nil && p.mustStop():
@@ -187,14 +202,14 @@ func (s *System) sendCall(ctx context.Context, sender *Process, e Envelope) (*op
 	if target == nil {
 		return nil, &EndedError{PID: e.To}
 	}
-	call := target.open(e.From, e.Ref)
+	call := target.open(e)
 	if call == nil {
 		s.DeadLetter(e.dead(DeadNoProcess))
 		return nil, &EndedError{PID: e.To}
 	}
-	m := Message{From: e.From, Term: e.Term, body: e.Body, call: call}
+	it := item{from: e.From, body: e.Body, claims: &call.claims}
 	for {
-		switch target.push(m, false) {
+		switch target.push(it, false) {
 		case pushFull:
 			if target.box.policy == Refuse {
 				call.close(callAnswered)
@@ -247,8 +262,9 @@ var expired = func() context.Context {
 var errWouldWait = errors.New("it would have to wait")
 
 // open notes a call to p; nil when p has ended.
-func (p *Process) open(from PID, ref uint64) *openCall {
-	c := &openCall{from: from, ref: ref, owner: p}
+func (p *Process) open(e Envelope) *openCall {
+	c := &openCall{from: e.From, ref: e.Ref, owner: p}
+	c.claims = claims{e.Term, c}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.ended {
@@ -258,8 +274,8 @@ func (p *Process) open(from PID, ref uint64) *openCall {
 		c.next.prev = c
 	}
 	p.calls = c
-	if from.node != p.pid.node {
-		p.tieLocked(from.node)
+	if c.from.node != p.pid.node {
+		p.tieLocked(c.from.node)
 	}
 	return c
 }
@@ -377,11 +393,11 @@ func (s *System) resolve(caller PID, ref uint64, m Message, err error) bool {
 	}
 	b := &p.box
 	b.mu.Lock()
-	if b.replyRef != ref || b.replied {
+	if b.reply == nil || b.reply.ref != ref || b.reply.there {
 		b.mu.Unlock()
 		return false
 	}
-	b.reply, b.replyErr, b.replied = m, err, true
+	b.reply.message, b.reply.err, b.reply.there = m, err, true
 	p.rouse(waitingReply)
 	return true
 }

@@ -65,34 +65,38 @@ func (s *System) deliverMail(e Envelope) Delivery {
 		}
 		return refuse(DeadNoProcess, &EndedError{PID: e.To}, Refused)
 	}
-	m := Message{From: e.From, Term: e.Term, body: e.Body}
+	it := item{from: e.From, body: e.Body}
 	if e.Kind == KindMessage && e.From.serial == 0 && e.Ref == 0 {
-		m.From = PID{} // sent from outside any process
+		it.from = PID{} // sent from outside any process
 	}
+	var call *openCall
 	if e.Kind == KindCall {
-		if m.call = p.open(e.From, e.Ref); m.call == nil {
+		if call = p.open(e); call == nil {
 			return refuse(DeadNoProcess, &EndedError{PID: e.To}, Refused)
 		}
+		it.claims = &call.claims
+	} else {
+		it.claims = claimsOf(e.Term)
 	}
 	// Mail by name has no reserve: its senders do not know whom to pause for.
-	switch p.push(m, e.Name == "") {
+	switch p.push(it, e.Name == "") {
 	case pushFilled:
 		s.confirm(e)
 		return Full
 	case pushFull:
-		if m.call != nil {
-			m.call.close(callAnswered)
+		if call != nil {
+			call.close(callAnswered)
 		}
 		return refuse(DeadMailboxFull, ErrMailboxFull, Refused)
 	case pushStale:
-		if m.call != nil {
-			m.call.close(callAnswered)
+		if call != nil {
+			call.close(callAnswered)
 		}
 		return refuse(DeadStaleTerm, ErrTermOver, Stale)
 	case pushClosed:
-		if m.call != nil {
+		if call != nil {
 			s.DeadLetter(e.dead(DeadNoProcess))
-			m.call.fail(&EndedError{PID: e.To}) // if the process's end has not told the caller yet
+			call.fail(&EndedError{PID: e.To}) // if the process's end has not told the caller yet
 			return Refused
 		}
 		return refuse(DeadNoProcess, &EndedError{PID: e.To}, Refused)

@@ -40,7 +40,8 @@
 // A process is one thread of control: its code needs no locks for what it
 // alone owns. [Process.Send], [Process.Exit] and the context's methods may be
 // called from any goroutine, all else of a Process only from its own. A Handler
-// runs on one goroutine at a time, not always the same. All of a System may be
+// runs on one goroutine at a time, not always the same: a System keeps a few for
+// all its Handlers until its last process has ended. All of a System may be
 // called from anywhere.
 //
 // From one process to another everything (messages, replies, exits, [Down])

@@ -68,7 +68,7 @@ func (s *System) Notify(pid PID, body any) bool {
 		return false
 	}
 	b.counted++
-	b.in = append(b.in, Message{body: body})
+	b.append(item{body: body})
 	p.rouse(waitingMail)
 	return true
 }

@@ -192,17 +192,27 @@ func (p *Process) unwatch(w watcher) {
 
 // dropDown takes a Down that has arrived already out of the mailbox.
 func (p *Process) dropDown(ref Ref) {
-	is := func(m Message) bool {
-		d, ok := m.body.(Down)
+	is := func(it item) bool {
+		d, ok := it.body.(Down)
 		return ok && d.Ref == ref
 	}
-	if i := slices.IndexFunc(p.queue[p.head:], is); i >= 0 {
+	if i := slices.IndexFunc(p.queue.mail[p.head:], is); i >= 0 {
 		p.take(p.head + i)
 		return
 	}
-	p.box.mu.Lock()
-	defer p.box.mu.Unlock()
-	p.box.in = slices.DeleteFunc(p.box.in, is)
+	b := &p.box
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.signals == 0 {
+		return
+	}
+	for _, it := range b.drain() {
+		if is(it) {
+			b.signals--
+		} else {
+			b.append(it)
+		}
+	}
 }
 
 // down delivers a Down if it is still wanted. The monitor goes and the Down
@@ -216,7 +226,7 @@ func (p *Process) down(ref Ref, pid PID, reason error) {
 		delete(p.ties.monitors, ref)
 	}
 	if wanted {
-		p.push(Message{From: pid, body: Down{Ref: ref, PID: pid, Reason: reason}}, false)
+		p.push(item{from: pid, body: Down{Ref: ref, PID: pid, Reason: reason}}, false)
 	}
 }
 
@@ -315,8 +325,8 @@ func (p *Process) nodeLost(node unique.Handle[NodeID], reason error, call func(t
 // callLost ends p's waiting for a reply from that node.
 func (p *Process) callLost(node unique.Handle[NodeID], why func(to PID) error) {
 	p.box.mu.Lock()
-	if p.box.replyRef != 0 && p.box.replyNode == node && !p.box.replied {
-		p.box.replyErr, p.box.replied = lostCall(why), true
+	if r := p.box.reply; r != nil && r.ref != 0 && r.node == node && !r.there {
+		r.err, r.there = lostCall(why), true
 		p.rouse(waitingReply)
 		return
 	}

@@ -49,7 +49,7 @@ func (p *Process) pushMail(mail []Mail) (int, pushed) {
 	if waiting := b.counted + int(b.unread.Load()); waiting+n > b.limit {
 		room := b.limit - waiting
 		if b.policy == Wait {
-			room += b.reserve
+			room += int(b.reserve)
 			b.paused = true
 			b.wantsRelief.Store(true)
 			result = pushFilled
@@ -62,7 +62,7 @@ func (p *Process) pushMail(mail []Mail) (int, pushed) {
 		if m.From.serial == 0 {
 			m.From = PID{}
 		}
-		b.in = append(b.in, Message{From: m.From, body: m.Body})
+		b.append(item{from: m.From, body: m.Body})
 	}
 	b.counted += n
 	p.rouse(waitingMail)

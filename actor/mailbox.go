@@ -3,7 +3,6 @@ package actor
 import (
 	"sync"
 	"sync/atomic"
-	"unique"
 )
 
 // Policy says what happens to mail for a full mailbox.
@@ -37,9 +36,9 @@ const DefaultMailboxLimit = 1 << 20
 type waitingFor uint8
 
 const (
-	waitingNot waitingFor = iota
-	waitingMail
-	waitingReply
+	waitingNot   waitingFor = iota
+	waitingMail             // a Func sleeps, a Handler has no runner
+	waitingReply            // it sleeps
 )
 
 type pushed uint8
@@ -53,42 +52,125 @@ const (
 )
 
 // mailbox is where others leave messages for one process. Senders append to in
-// under the mutex; the process swaps in for an empty slice when it has read
-// what it took before.
+// under the mutex. The process takes one batch at a time: a little mail as a
+// whole, of much mail the oldest segment, and leaves the empty room of the batch
+// before for new mail. So nothing is copied, and the room in use is as much as
+// the mail that waits, and still in the processor's caches if that is little.
 type mailbox struct {
-	mu        sync.Mutex
-	in        []Message
-	counted   int // those of in that count against the limit
-	limit     int
-	reserve   int // how much is taken above it of what was in flight
-	policy    Policy
-	closed    bool
-	running   bool       // a Handler: a goroutine is at work
-	waiting   waitingFor // the process sleeps until its wake channel is fed
-	paused    bool       // senders elsewhere were told to pause
-	replied   bool       // reply and replyErr are there
-	relief    chan struct{}
-	replyRef  uint64 // the call whose reply is awaited; 0: none
-	replyNode unique.Handle[NodeID]
-	reply     Message
-	replyErr  error
-
-	unread      atomic.Int64 // taken by the process, not yet consumed
+	// What every message touches is one cache line.
+	mu          sync.Mutex
+	in          []item // the newest mail: in last, or, of little mail, all, in a slice of its own
+	counted     int    // those that wait here and count against the limit
+	limit       int
+	unread      atomic.Int64 // those that the process has taken, but not consumed
 	wantsRelief atomic.Bool
+	policy      Policy
+	closed      bool
+	waiting     waitingFor // the process must be roused for that
+	paused      bool       // senders elsewhere were told to pause
+
+	first, last *segment // the oldest and the newest of much mail; all but last are full
+	signals     int32    // those that wait here and do not count
+	reserve     int32    // how much is taken above the limit of what was in flight
+	relief      chan struct{}
+	reply       *awaited // the reply that the process waits for
 }
 
-// push appends m. reserve is for mail from other nodes under the Wait policy:
-// what was in flight before its senders paused is taken above the limit, so
-// that nothing of it is lost.
-func (p *Process) push(m Message, reserve bool) pushed {
+// segment is room for mail. It fills one of the allocator's size classes.
+type segment struct {
+	mail [51]item
+	next *segment
+}
+
+// fewMail is how much mail lies in slices that grow; they are 1, 4 and 16 long,
+// so that many processes with a message or two each take little memory.
+const fewMail = 16
+
+// segments are empty: who takes an item out clears its place.
+var segments = sync.Pool{New: func() any { return new(segment) }}
+
+// append adds mail. It is called under mu.
+func (b *mailbox) append(it item) {
+	if len(b.in) == cap(b.in) {
+		b.grow()
+	}
+	n := len(b.in)
+	b.in = b.in[:n+1]
+	b.in[n] = it
+}
+
+func (b *mailbox) grow() {
+	if n := len(b.in); b.last == nil && n < fewMail {
+		b.in = append(make([]item, 0, min(max(1, 4*n), fewMail)), b.in...)
+		return
+	}
+	s := segments.Get().(*segment)
+	if b.last == nil {
+		b.first = s
+		b.in = s.mail[:copy(s.mail[:], b.in)]
+	} else {
+		b.last.next = s
+		b.in = s.mail[:0]
+	}
+	b.last = s
+}
+
+// oldest takes a batch out. It is called under mu, when there is mail.
+func (b *mailbox) oldest() batch {
+	s := b.first
+	switch {
+	case s == nil:
+		taken := batch{mail: b.in}
+		b.in = nil
+		return taken
+	case s == b.last:
+		taken := batch{b.in, s}
+		b.in, b.first, b.last = nil, nil, nil
+		return taken
+	default:
+		b.first, s.next = s.next, nil
+		return batch{s.mail[:], s}
+	}
+}
+
+// reuse makes the empty room of a batch the room for new mail, if there is none.
+func (b *mailbox) reuse(room batch) {
+	switch {
+	case cap(b.in) > 0:
+		room.release()
+	case room.in != nil:
+		b.first, b.last = room.in, room.in
+		b.in = room.in.mail[:0]
+	case cap(room.mail) <= fewMail:
+		b.in = room.mail[:0]
+	}
+}
+
+// batch is mail that was taken out of a mailbox.
+type batch struct {
+	mail []item
+	in   *segment // nil if mail is a slice of its own
+}
+
+// release gives a batch up whose items are cleared.
+func (t batch) release() {
+	if t.in != nil {
+		segments.Put(t.in)
+	}
+}
+
+// push appends it to p's mail. reserve is for mail from other nodes under the
+// Wait policy: what was in flight before its senders paused is taken above the
+// limit, so that nothing of it is lost.
+func (p *Process) push(it item, reserve bool) pushed {
 	b := &p.box
-	signal := isSignal(m.body)
+	signal := isSignal(it.body)
 	b.mu.Lock()
 	if b.closed {
 		b.mu.Unlock()
 		return pushClosed
 	}
-	if !signal && p.sys.terms.passed(m.Term) {
+	if it.claims != nil && !signal && p.sys.terms.passed(it.claims.term) {
 		// Asked again under the mutex, so that nobody reads mail under a lower
 		// term behind mail under a higher one.
 		b.mu.Unlock()
@@ -97,7 +179,7 @@ func (p *Process) push(m Message, reserve bool) pushed {
 	result := pushOK
 	if !signal {
 		if n := b.counted + int(b.unread.Load()); n >= b.limit {
-			if b.policy == Refuse || !reserve || n-b.limit >= b.reserve {
+			if b.policy == Refuse || !reserve || n-b.limit >= int(b.reserve) {
 				b.mu.Unlock()
 				return pushFull
 			}
@@ -106,131 +188,153 @@ func (p *Process) push(m Message, reserve bool) pushed {
 			result = pushFilled
 		}
 		b.counted++
+	} else {
+		b.signals++
 	}
-	b.in = append(b.in, m)
+	b.append(it)
 	p.rouse(waitingMail)
 	return result
 }
 
-// rouse gets the process going if it sleeps waiting for that, and unlocks box.mu.
+// rouse gets the process going if it waits for that, and unlocks box.mu.
 func (p *Process) rouse(w waitingFor) {
 	b := &p.box
-	switch {
-	case b.waiting == w:
-		b.waiting = waitingNot
-		b.mu.Unlock()
-		p.wake <- struct{}{}
-	case p.handler != nil && !b.running && w == waitingMail:
-		b.running = true
-		b.mu.Unlock()
-		go p.runHandler()
-	default:
-		b.mu.Unlock()
-	}
-}
-
-// room is closed when the mailbox has room again, or has closed; nil if it has
-// room now.
-func (p *Process) room() <-chan struct{} {
-	b := &p.box
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.closed {
-		return nil
-	}
-	// First say that relief is wanted, then look: the process publishes its
-	// count, then looks whether relief is wanted, so one of the two sees.
-	b.wantsRelief.Store(true)
-	if b.counted+int(b.unread.Load()) < b.limit {
-		b.wantsRelief.Store(b.relief != nil || b.paused)
-		return nil
-	}
-	if b.relief == nil {
-		b.relief = make(chan struct{})
-	}
-	return b.relief
-}
-
-// relieve tells those who wait for room, once the mailbox is half empty.
-func (p *Process) relieve() {
-	b := &p.box
-	b.mu.Lock()
-	if b.counted+int(b.unread.Load()) > b.limit/2 {
+	if b.waiting != w {
 		b.mu.Unlock()
 		return
 	}
-	p.relieveLocked()
-}
-
-func (p *Process) relieveLocked() {
-	b := &p.box
-	relief, paused := b.relief, b.paused
-	b.relief, b.paused = nil, false
-	b.wantsRelief.Store(false)
+	b.waiting = waitingNot
 	b.mu.Unlock()
-	if relief != nil {
-		close(relief)
-	}
-	if paused && p.sys.cfg.Router != nil {
-		p.sys.cfg.Router.Relieved(p.pid)
+	if w == waitingMail && p.handler != nil {
+		p.sys.runners.add(p)
+	} else {
+		p.wake <- struct{}{}
 	}
 }
 
-// refill takes what has arrived behind what the process has not read yet. It
-// says false when there was nothing.
-func (p *Process) refill() bool {
+// next takes the first unread message.
+func (p *Process) next() (Message, bool) {
+	if p.head == len(p.queue.mail) {
+		return p.nextOfBox()
+	}
+	it := &p.queue.mail[p.head]
+	m := it.message()
+	*it = item{}
+	p.head++
+	p.consumed(m.body)
+	return m, true
+}
+
+// nextOfBox is next when all that was taken is read.
+func (p *Process) nextOfBox() (Message, bool) {
 	b := &p.box
 	b.mu.Lock()
-	n := len(b.in)
-	if n == 0 {
+	switch {
+	case len(b.in) == 0:
 		b.mu.Unlock()
+		return Message{}, false
+	case len(b.in) > 1 || b.first != b.last:
+		p.refillLocked()
+		return p.next()
+	}
+	// A single message is taken as it is: who has no more at once needs no
+	// second slice for a batch.
+	m := b.in[0].message()
+	b.in[0] = item{}
+	b.in = b.in[:0]
+	if isSignal(m.body) {
+		b.signals--
+	} else {
+		b.counted--
+	}
+	b.mu.Unlock()
+	if b.wantsRelief.Load() {
+		p.relieve()
+	}
+	return m, true
+}
+
+// refill takes a batch of what has arrived, behind what the process has not read
+// yet. It says false when there was nothing.
+func (p *Process) refill() bool {
+	p.box.mu.Lock()
+	if len(p.box.in) == 0 {
+		p.box.mu.Unlock()
 		return false
 	}
-	if p.head == len(p.queue) {
-		p.queue, b.in, p.head = b.in, p.queue[:0], 0
-	} else {
-		if p.head > len(p.queue)/2 {
-			// What Expect passed over stays; the room of what it took is used again.
-			left := copy(p.queue, p.queue[p.head:])
-			clear(p.queue[left:])
-			p.queue, p.head = p.queue[:left], 0
-		}
-		p.queue = append(p.queue, b.in...)
-		clear(b.in)
-		b.in = b.in[:0]
-	}
-	p.peak = max(p.peak, n)
-	p.left += b.counted
-	b.counted = 0
-	b.unread.Store(int64(p.left))
-	b.mu.Unlock()
+	p.refillLocked()
 	return true
 }
 
-// shed gives back, before the process sleeps, room that a burst took and that
-// was not needed again since it slept last. It is called under box.mu.
-func (p *Process) shed() {
-	keep := min(max(minSpare, 4*p.peak), maxSpare)
-	p.peak = 0
-	if p.head == len(p.queue) && cap(p.queue) > keep {
-		p.queue, p.head = nil, 0
+// refillLocked is refill when there is mail. It unlocks box.mu.
+func (p *Process) refillLocked() {
+	b, q := &p.box, &p.queue
+	taken := b.oldest()
+	n := len(taken.mail)
+	if b.signals > 0 {
+		for i := range taken.mail {
+			if isSignal(taken.mail[i].body) {
+				b.signals--
+				n--
+			}
+		}
 	}
-	if len(p.box.in) == 0 && cap(p.box.in) > keep {
-		p.box.in = nil
+	b.counted -= n
+	p.left += n
+	b.unread.Store(int64(p.left))
+	if p.head == len(q.mail) {
+		b.reuse(*q)
+		*q, p.head = taken, 0
+		b.mu.Unlock()
+		return
+	}
+	// Expect passed over what is left. It stays, in a slice of its own, where the
+	// room of what Expect took is used again.
+	left := q.mail[p.head:]
+	switch {
+	case q.in != nil:
+		own := append(make([]item, 0, 2*len(left)+n), left...)
+		clear(left)
+		q.release()
+		*q, p.head = batch{mail: own}, 0
+	case p.head > len(q.mail)/2:
+		end := copy(q.mail, left)
+		clear(q.mail[end:])
+		q.mail, p.head = q.mail[:end], 0
+	}
+	q.mail = append(q.mail, taken.mail...)
+	clear(taken.mail)
+	b.reuse(taken)
+	b.mu.Unlock()
+}
+
+// shed gives the empty room back before the process sleeps, but for a little. It
+// is called under box.mu.
+func (p *Process) shed() {
+	b, q := &p.box, &p.queue
+	if p.head == len(q.mail) && (q.in != nil || cap(q.mail) > fewMail) {
+		q.release()
+		*q, p.head = batch{}, 0
+	}
+	if len(b.in) == 0 && b.last != nil {
+		segments.Put(b.last)
+		b.in, b.first, b.last = nil, nil, nil
 	}
 }
 
-// How many messages' room a process keeps while it sleeps: always, and when it
-// is in use.
-const (
-	minSpare = 256
-	maxSpare = 1 << 14
-)
+// drain takes all mail out. It is called under mu.
+func (b *mailbox) drain() []item {
+	var all []item
+	for len(b.in) > 0 {
+		all = append(all, b.oldest().mail...)
+	}
+	return all
+}
 
 // consumed keeps count after a message was taken out of the queue. A large
 // mailbox publishes its count now and then only: the bound is then exact to 64.
-func (p *Process) consumed(m *Message) {
-	if isSignal(m.body) {
+func (p *Process) consumed(body any) {
+	if isSignal(body) {
 		return
 	}
 	p.left--
@@ -242,34 +346,13 @@ func (p *Process) consumed(m *Message) {
 	}
 }
 
-// next takes the first unread message.
-func (p *Process) next() (Message, bool) {
-	if p.head == len(p.queue) && !p.refill() {
-		return Message{}, false
-	}
-	m := p.queue[p.head]
-	p.queue[p.head] = Message{}
-	p.head++
-	p.consumed(&m)
-	m.handOut()
-	return m, true
-}
-
 // take removes the message at i of the queue.
 func (p *Process) take(i int) Message {
-	m := p.queue[i]
-	copy(p.queue[p.head+1:i+1], p.queue[p.head:i])
-	p.queue[p.head] = Message{}
+	mail := p.queue.mail
+	m := mail[i].message()
+	copy(mail[p.head+1:i+1], mail[p.head:i])
+	mail[p.head] = item{}
 	p.head++
-	p.consumed(&m)
-	m.handOut()
+	p.consumed(m.body)
 	return m
-}
-
-// full says whether mail would have to wait.
-func (p *Process) full() bool {
-	b := &p.box
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return !b.closed && b.paused
 }

@@ -335,8 +335,8 @@ func TestBoundCountsWhatIsUnread(t *testing.T) {
 // is a multiple of 64 keeps so for every process: it doubles the rate of Send.
 func TestProcessIsLaidOutInCacheLines(t *testing.T) {
 	var p Process
-	if unsafe.Sizeof(p) != 384 && unsafe.Sizeof(uintptr(0)) == 8 {
-		t.Errorf("%d bytes, want 384", unsafe.Sizeof(p))
+	if unsafe.Sizeof(p) != 320 && unsafe.Sizeof(uintptr(0)) == 8 {
+		t.Errorf("%d bytes, want 320", unsafe.Sizeof(p))
 	}
 	if unsafe.Sizeof(uintptr(0)) == 8 && (unsafe.Offsetof(p.queue) != 64 || unsafe.Offsetof(p.box) != 128) {
 		t.Errorf("the reader's at %d, the mailbox at %d", unsafe.Offsetof(p.queue), unsafe.Offsetof(p.box))
@@ -350,14 +350,14 @@ func TestSleepingProcessKeepsLittle(t *testing.T) {
 		ignore := handlerFunc(func(*Process, Message) error { return nil })
 		for _, pid := range []PID{s.Spawn(untilDone), s.SpawnHandler(ignore)} {
 			p := s.table.get(pid.serial)
-			for _, burst := range []int{maxSpare + 1, maxSpare / 2, 1} {
+			for _, burst := range []int{(1 << 14) + 1, (1 << 14) / 2, 1} {
 				for range burst {
 					_ = s.Send(t.Context(), pid, 1)
 				}
 				synctest.Wait()
 			}
 			p.box.mu.Lock()
-			if most := max(cap(p.queue), cap(p.box.in)); most > minSpare {
+			if most := max(cap(p.queue.mail), cap(p.box.in)); most > fewMail {
 				t.Errorf("room for %d messages is kept", most)
 			}
 			p.box.mu.Unlock()

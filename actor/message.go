@@ -13,18 +13,51 @@ type Message struct {
 	call *openCall // set when somebody waits for a reply
 }
 
-// confirmed says whether m, in a mailbox, was confirmed to its sender's node: From
-// is that node then, and no process. An Exited that a node caused looks the same
-// but for its body.
-func (m *Message) confirmed() bool {
-	return m.From.serial == 0 && m.call == nil && !m.From.IsZero() && !isSignal(m.body)
+// item is a message as it lies in a mailbox: small, since most have no claims.
+type item struct {
+	from   PID
+	body   any
+	claims *claims // nil for most
 }
 
-// handOut makes m what its receiver sees: no sender, if no process sent it.
-func (m *Message) handOut() {
+// claims are what few messages come with. They do not change.
+type claims struct {
+	term Term
+	call *openCall
+}
+
+// claimsOf are nil for no term.
+func claimsOf(t Term) *claims {
+	if t.IsZero() {
+		return nil
+	}
+	return &claims{term: t}
+}
+
+func (it *item) call() *openCall {
+	if it.claims == nil {
+		return nil
+	}
+	return it.claims.call
+}
+
+// confirmed says whether the message was confirmed to its sender's node: from is
+// that node then, and no process. An Exited that a node caused looks the same but
+// for its body.
+func (it *item) confirmed() bool {
+	return it.from.serial == 0 && it.call() == nil && !it.from.IsZero() && !isSignal(it.body)
+}
+
+// message is what the receiver sees: no sender, if no process sent it.
+func (it *item) message() Message {
+	m := Message{From: it.from, body: it.body}
+	if it.claims != nil {
+		m.Term, m.call = it.claims.term, it.claims.call
+	}
 	if m.From.serial == 0 && m.call == nil {
 		m.From = PID{}
 	}
+	return m
 }
 
 // IsCall says whether the sender waits for a Reply.
@@ -84,17 +117,17 @@ type Raw struct {
 // interface for mail from this node, and [Raw] for mail from another. It says
 // false for any other type, and for bytes that do not decode.
 func As[T any](m Message) (T, bool) {
-	v, err, _ := as[T](m)
+	v, err, _ := as[T](m.body, m.call)
 	return v, err == nil
 }
 
 // as tells apart what is of another type (errOtherType) and what is of the type
-// but broken; claimed is true in the second case.
-func as[T any](m Message) (v T, err error, claimed bool) {
-	switch b := m.body.(type) {
+// but broken; claimed is true in the second case. call, if there is one, fails then.
+func as[T any](body any, call *openCall) (v T, err error, claimed bool) {
+	switch b := body.(type) {
 	case T:
 		// An Encoded may itself be the interface asked for; its value is meant.
-		if reflect.TypeFor[T]().Kind() != reflect.Interface || !isEncoded(m.body) {
+		if reflect.TypeFor[T]().Kind() != reflect.Interface || !isEncoded(body) {
 			return b, nil, true
 		}
 	case *T:
@@ -102,19 +135,19 @@ func as[T any](m Message) (v T, err error, claimed bool) {
 			return *b, nil, true
 		}
 	}
-	return asOther[T](m)
+	return asOther[T](body, call)
 }
 
 // asOther is the part of as that has work to do.
-func asOther[T any](m Message) (v T, err error, claimed bool) {
+func asOther[T any](body any, call *openCall) (v T, err error, claimed bool) {
 	want := reflect.TypeFor[T]()
-	if e, ok := m.body.(Encoded); ok {
+	if e, ok := body.(Encoded); ok {
 		switch {
 		case e.Is(want):
 			into := new(T)
 			err := e.Decode(into)
 			if err != nil {
-				m.call.fail(err)
+				call.fail(err)
 			}
 			return *into, err, true
 		case want == reflect.TypeFor[Raw]() || want.Kind() == reflect.Interface:
@@ -124,12 +157,12 @@ func asOther[T any](m Message) (v T, err error, claimed bool) {
 		}
 		return v, errOtherType, false
 	}
-	if m.body == nil {
+	if body == nil {
 		return v, errOtherType, false
 	}
-	if want.Kind() == reflect.Pointer && want.Elem() == reflect.TypeOf(m.body) {
+	if want.Kind() == reflect.Pointer && want.Elem() == reflect.TypeOf(body) {
 		p := reflect.New(want.Elem())
-		p.Elem().Set(reflect.ValueOf(m.body))
+		p.Elem().Set(reflect.ValueOf(body))
 		return p.Interface().(T), nil, true
 	}
 	return v, errOtherType, false

@@ -40,10 +40,9 @@ type Process struct {
 	tight    bool // a small mailbox, whose count is always exact
 
 	// The reader's own.
-	queue   []Message
+	queue   batch
 	head    int // the first unread of queue
 	left    int // unread of queue that count against the limit
-	peak    int // the most taken at once since it slept last
 	lastRef uint64
 	timer   *time.Timer
 
@@ -58,6 +57,8 @@ type Process struct {
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 	ties   *ties
+
+	nextReady *Process // guarded by sys.runners.mu
 }
 
 // ties are what binds a process to others; most processes have few or none.
@@ -181,7 +182,7 @@ func (p *Process) signal(from PID, reason error, linked bool) {
 	stops := false
 	switch {
 	case p.trap && (linked || reason != Killed):
-		p.push(Message{From: from, body: Exited{From: from, Reason: reason}}, false)
+		p.push(item{from: from, body: Exited{From: from, Reason: reason}}, false)
 	case linked && reason == Normal:
 	default:
 		stops = p.stopLocked(reason)
@@ -224,7 +225,7 @@ func (p *Process) runHandler() {
 		if !ok {
 			p.box.mu.Lock()
 			if idle = len(p.box.in) == 0 && !p.stopping.Load(); idle {
-				p.box.running = false
+				p.box.waiting = waitingMail
 				p.shed()
 			}
 			p.box.mu.Unlock()

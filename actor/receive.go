@@ -56,9 +56,10 @@ func Expect[T any](p *Process) (T, Message, error) {
 		if p.mustStop() {
 			return zero, Message{}, p.cause()
 		}
-		for p.head+passed < len(p.queue) {
+		for p.head+passed < len(p.queue.mail) {
 			i := p.head + passed
-			v, err, claimed := as[T](p.queue[i])
+			it := &p.queue.mail[i]
+			v, err, claimed := as[T](it.body, it.call())
 			switch {
 			case err == nil:
 				return v, p.take(i), nil
@@ -80,7 +81,7 @@ func (p *Process) sleep(w waitingFor, timeout <-chan time.Time) bool {
 	b := &p.box
 	b.mu.Lock()
 	for {
-		if p.stopping.Load() || w == waitingMail && len(b.in) > 0 || w == waitingReply && b.replied {
+		if p.stopping.Load() || w == waitingMail && len(b.in) > 0 || w == waitingReply && b.reply.there {
 			b.mu.Unlock()
 			return true
 		}

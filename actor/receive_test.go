@@ -188,8 +188,8 @@ func TestExpectPastForgottenMailKeepsNoMemory(t *testing.T) {
 				return fmt.Errorf("%d, %w", n, err)
 			}
 		}
-		if cap(p.queue) > 64 || cap(p.box.in) > 64 {
-			return fmt.Errorf("room for %d and %d messages is kept for one", cap(p.queue), cap(p.box.in))
+		if cap(p.queue.mail) > 64 || cap(p.box.in) > 64 {
+			return fmt.Errorf("room for %d and %d messages is kept for one", cap(p.queue.mail), cap(p.box.in))
 		}
 		m, err := p.Receive()
 		if m.Body() != "nobody wants this" {

@@ -79,9 +79,9 @@ func (s *System) put(ctx context.Context, sender *Process, e Envelope) error {
 	if target == nil {
 		return errNobody
 	}
-	m := Message{From: e.From, Term: e.Term, body: e.Body}
+	it := item{from: e.From, body: e.Body, claims: claimsOf(e.Term)}
 	for {
-		switch target.push(m, false) {
+		switch target.push(it, false) {
 		case pushFull:
 			if target.box.policy == Refuse || target == sender {
 				s.DeadLetter(e.dead(DeadMailboxFull))

@@ -2,6 +2,7 @@ package actor
 
 import (
 	"fmt"
+	"math"
 )
 
 // SpawnOption changes how a process is started.
@@ -74,12 +75,8 @@ func (s *System) spawn(parent *Process, t *Tenure, f Func, h Handler, opts []Spa
 	}
 	p := &Process{sys: s, handler: h, tenure: o.tenure, onExit: o.onExit}
 	p.box.limit, p.box.policy = o.mailbox.Limit, o.mailbox.Policy
-	p.box.reserve = max(o.mailbox.Limit, minReserve)
+	p.box.reserve = int32(min(max(o.mailbox.Limit, minReserve), math.MaxInt32))
 	p.tight = o.mailbox.Limit <= 1024
-	p.box.running = true // so that nobody else starts a Handler that is not ready
-	if h == nil {
-		p.wake = make(chan struct{}, 1)
-	}
 	var failed error
 	s.stopMu.Lock()
 	if s.stopped {
@@ -87,7 +84,9 @@ func (s *System) spawn(parent *Process, t *Tenure, f Func, h Handler, opts []Spa
 	} else if !s.table.put(p, func(serial uint64) { p.pid = PID{s.self.node, serial} }) {
 		failed = fmt.Errorf("no process: all %d places are taken", slotMask)
 	} else {
-		s.living++
+		if s.living++; s.living == 1 {
+			s.runners.setClosed(false)
+		}
 	}
 	never := failed != nil // was it in the table
 	if never {
@@ -124,7 +123,7 @@ func (s *System) spawn(parent *Process, t *Tenure, f Func, h Handler, opts []Spa
 		go p.runFunc(f)
 	default:
 		p.box.mu.Lock()
-		p.box.running = false
+		p.box.waiting = waitingMail // until now nobody could have it run
 		if len(p.box.in) > 0 || p.stopping.Load() {
 			p.rouse(waitingMail)
 		} else {
@@ -161,18 +160,18 @@ func (p *Process) leave() {
 
 	p.box.mu.Lock()
 	p.box.closed = true
-	unread := append(p.queue[p.head:], p.box.in...)
-	p.box.in, p.queue, p.head = nil, nil, 0
+	unread := append(p.queue.mail[p.head:], p.box.drain()...)
+	p.box.in, p.queue, p.head = nil, batch{}, 0
 	p.relieveLocked()
 	s.subscribers.remove(p.pid)
 	var confirmed []Unread // of a holder whose term is handed over: its senders get it back
 	heir := p.tenure.heirNow()
-	for _, m := range unread {
-		if heir != nil && m.confirmed() {
-			confirmed = append(confirmed, Unread{m.From.Node(), m.body})
+	for _, it := range unread {
+		if heir != nil && it.confirmed() {
+			confirmed = append(confirmed, Unread{it.from.Node(), it.body})
 			continue
 		}
-		if m.handOut(); !isSignal(m.body) {
+		if m := it.message(); !isSignal(m.body) {
 			s.DeadLetter(DeadLetter{From: m.From, To: p.pid, Type: typeName(m.body), Term: m.Term, Reason: DeadNoProcess})
 			// A call that was never taken out was certainly not carried out:
 			// its caller is told so, as if the process had been gone before.
@@ -214,9 +213,12 @@ func (p *Process) leave() {
 	}
 	s.stopMu.Lock()
 	s.living--
-	if s.living == 0 && s.empty != nil {
-		close(s.empty)
-		s.empty = nil
+	if s.living == 0 {
+		s.runners.setClosed(true)
+		if s.empty != nil {
+			close(s.empty)
+			s.empty = nil
+		}
 	}
 	s.stopMu.Unlock()
 }

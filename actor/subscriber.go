@@ -117,6 +117,6 @@ func (sub *subscriber) show(d DeadLetter) {
 	}
 	d.Missed, sub.missed = sub.missed, 0
 	b.counted++
-	b.in = append(b.in, Message{body: d})
+	b.append(item{body: d})
 	sub.p.rouse(waitingMail)
 }

@@ -27,13 +27,14 @@ type SystemConfig struct {
 // System is a node's process table: it starts processes, finds them, and hands
 // them their mail. Its methods are safe for concurrent use.
 type System struct {
-	cfg   SystemConfig
-	self  PID // serial 0: the node itself
-	terms Terms
-	table slots
-	tied  tied
-	calls nodeCalls
-	dead  deadCounts
+	cfg     SystemConfig
+	self    PID // serial 0: the node itself
+	terms   Terms
+	table   slots
+	runners runners
+	tied    tied
+	calls   nodeCalls
+	dead    deadCounts
 
 	deadLog     deadLog
 	subscribers subscribers // to dead letters
