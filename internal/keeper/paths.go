@@ -203,8 +203,8 @@ func forbidden(r rune, percent bool) bool {
 	switch {
 	case r == '/', r <= 0x1f, r >= 0x7f && r <= 0x9f:
 		return true
-	case r >= 0xf000 && r <= 0xf8ff, r >= 0xfff0 && r <= 0xffff:
-		return true // U+FFFD, what broken UTF-8 decodes to, is among them
+	case r >= 0xe000 && r <= 0xf8ff, r >= 0xfff0:
+		return true // ZooKeeper sees UTF-16: surrogates, and so all above U+FFFF, are among them
 	case r == '%':
 		return percent
 	}
