@@ -84,6 +84,7 @@ func runOnce(bin string, w *workload, c *contender, n int) (o outcome) {
 		if err := json.Unmarshal([]byte(said), &o.sides[i]); err != nil {
 			return outcome{err: err}
 		}
+		o.values["peak "+roles[i].name] = o.sides[i].PeakKB
 	}
 	if start, ok := o.values["start"]; ok {
 		if end, ok := o.values["end"]; ok {

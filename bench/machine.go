@@ -12,8 +12,8 @@ import (
 	"strings"
 )
 
-// peers are the modules of each program whose versions count.
-var peers = map[string][]string{
+// modules are those of each program whose versions count.
+var modules = map[string][]string{
 	"ergo":       {"ergo-services/ergo"},
 	"hollywood":  {"anthdm/hollywood"},
 	"protoactor": {"asynkron/protoactor-go"},
@@ -21,12 +21,12 @@ var peers = map[string][]string{
 }
 
 // machine says where and with what all of it was measured, and how busy that was.
-func machine(bin string) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s, %d CPUs, %s, Linux %s, %s; load before: %s\n",
+func machine(bin string) (where, versions string) {
+	where = fmt.Sprintf("%s, %d CPUs, %s, Linux %s, %s; load before: %s",
 		field("/proc/cpuinfo", "model name"), runtime.NumCPU(), field("/proc/meminfo", "MemTotal"),
 		word("/proc/sys/kernel/osrelease", 1), runtime.Version(), word("/proc/loadavg", 3))
-	for _, program := range slices.Sorted(maps.Keys(peers)) {
+	var b strings.Builder
+	for _, program := range slices.Sorted(maps.Keys(modules)) {
 		info, err := buildinfo.ReadFile(filepath.Join(bin, program))
 		if err != nil {
 			continue
@@ -35,7 +35,7 @@ func machine(bin string) string {
 			if d.Replace != nil {
 				d = d.Replace
 			}
-			if slices.Contains(peers[program], strings.TrimPrefix(d.Path, "github.com/")) {
+			if slices.Contains(modules[program], strings.TrimPrefix(d.Path, "github.com/")) {
 				fmt.Fprintf(&b, "- %s %s\n", d.Path, d.Version)
 			}
 		}
@@ -43,7 +43,7 @@ func machine(bin string) string {
 	if out, err := exec.Command("erl", "-noshell", "-eval", `io:format("~s", [erlang:system_info(otp_release)]), halt().`).Output(); err == nil {
 		fmt.Fprintf(&b, "- Erlang/OTP %s\n", out)
 	}
-	return b.String()
+	return where, b.String()
 }
 
 // field is what follows the first "name:" in a file of /proc.

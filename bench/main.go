@@ -12,14 +12,16 @@ import (
 )
 
 func main() {
-	quick := flag.Bool("quick", false, "less work in each run, and three runs unless -runs says otherwise")
+	quick := flag.Bool("quick", false, "less work in each run, and two runs unless -runs says otherwise")
 	only := flag.String("only", "", "the workloads to run, such as L1,R1; default all")
 	runs := flag.Int("runs", 0, "how many runs of each; default 5")
+	jsonFile := flag.String("json", "", "`file` for all figures, as JSON")
+	svgFile := flag.String("svg", "", "`file` for a picture of the ratios")
 	flag.Parse()
 	if *runs <= 0 {
 		*runs = 5
 		if *quick {
-			*runs = 3
+			*runs = 2
 		}
 	}
 	chosen, err := choose(*only)
@@ -29,7 +31,18 @@ func main() {
 	}
 	bin, missing, err := build()
 	if err == nil {
-		err = runAll(bin, without(missing, chosen), *runs, *quick)
+		var tables []*table
+		where, versions := machine(bin)
+		fmt.Print(where, "\n", versions, "\n")
+		tables, err = runAll(bin, without(missing, chosen), *runs, *quick)
+		fmt.Print(summary(tables))
+		if *jsonFile != "" {
+			text, failed := marshal(where+"\n"+versions, *runs, *quick, tables)
+			err = errors.Join(err, failed, os.WriteFile(*jsonFile, text, 0o644))
+		}
+		if *svgFile != "" {
+			err = errors.Join(err, os.WriteFile(*svgFile, picture(where, tables), 0o644))
+		}
 	}
 	if bin != "" {
 		err = errors.Join(err, os.RemoveAll(bin))
@@ -40,16 +53,16 @@ func main() {
 	}
 }
 
-func runAll(bin string, chosen []*workload, runs int, quick bool) (err error) {
-	fmt.Print(machine(bin), "\n")
+func runAll(bin string, chosen []*workload, runs int, quick bool) (tables []*table, err error) {
 	for _, w := range chosen {
 		t := measure(bin, w, runs, quick)
 		fmt.Println(t)
 		if t.failed {
 			err = errors.New("some runs failed")
 		}
+		tables = append(tables, t)
 	}
-	return err
+	return tables, err
 }
 
 func choose(only string) ([]*workload, error) {
@@ -100,15 +113,15 @@ func measure(bin string, w *workload, runs int, quick bool) *table {
 	if quick {
 		n = w.quick
 	}
-	t := &table{w: w, n: n, outcomes: make([][]outcome, len(w.contenders))}
+	t := &table{w: w, n: n, outcomes: map[*contender][]outcome{}}
 	for range runs {
-		for i, c := range w.contenders {
+		for _, c := range w.contenders {
 			o := runOnce(bin, w, c, n)
 			if o.err != nil {
 				t.failed = true
 				fmt.Fprintf(os.Stderr, "%s %s: %v\n", w.name, c.name, o.err)
 			}
-			t.outcomes[i] = append(t.outcomes[i], o)
+			t.outcomes[c] = append(t.outcomes[c], o)
 		}
 	}
 	return t

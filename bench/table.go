@@ -11,7 +11,7 @@ import (
 type table struct {
 	w        *workload
 	n        int
-	outcomes [][]outcome // by contender, then by run
+	outcomes map[*contender][]outcome
 	failed   bool
 }
 
@@ -26,32 +26,46 @@ func (t *table) String() string {
 		rule += "--:|--:|--:|"
 	}
 	fmt.Fprintf(&b, " CPU, µs each | peak RSS, MiB | lost |\n%s--:|--:|--:|\n", rule)
-	for i, c := range t.w.contenders {
+	for _, c := range t.w.contenders {
 		fmt.Fprintf(&b, "| %s |", c.name)
 		for _, m := range t.w.metrics {
-			all := t.figures(i, m)
+			all := t.figures(c, m)
 			if len(all) == 0 {
 				fmt.Fprint(&b, " – | – | – |")
 				continue
 			}
-			fmt.Fprintf(&b, " %s | %s, %s | %s |", figure(median(all)), figure(all[0]), figure(all[len(all)-1]), t.ratio(i, m))
+			_, best := t.best(m, peers)
+			fmt.Fprintf(&b, " %s | %s, %s | %s |", figure(median(all)), figure(all[0]), figure(all[len(all)-1]), times(m.factor(median(all), best)))
 		}
-		fmt.Fprintf(&b, " %s | %s | %s |\n", t.cpu(i), t.memory(i), t.lost(i))
+		fmt.Fprintf(&b, " %s | %s | %s |\n", figure(t.cpu(c)), t.memory(c), t.lost(c))
 	}
 	return b.String()
 }
 
 // figures are those of the runs that ended, in order.
-func (t *table) figures(i int, m metric) []float64 {
-	return t.each(i, func(o outcome) (float64, bool) {
+func (t *table) figures(c *contender, m metric) []float64 {
+	return t.each(c, func(o outcome) (float64, bool) {
 		v, ok := o.values[m.name]
 		return v / m.scale, ok
 	})
 }
 
-func (t *table) each(i int, f func(outcome) (float64, bool)) []float64 {
+func (t *table) median(c *contender, m metric) float64 { return median(t.figures(c, m)) }
+
+// best is the best median of a group, NaN if none of it has one.
+func (t *table) best(m metric, g group) (who *contender, best float64) {
+	best = math.NaN()
+	for _, c := range t.w.contenders {
+		if v := t.median(c, m); g.has(c) && !math.IsNaN(v) && (who == nil || m.factor(v, best) > 1) {
+			who, best = c, v
+		}
+	}
+	return who, best
+}
+
+func (t *table) each(c *contender, f func(outcome) (float64, bool)) []float64 {
 	var all []float64
-	for _, o := range t.outcomes[i] {
+	for _, o := range t.outcomes[c] {
 		if o.err != nil {
 			continue
 		}
@@ -63,51 +77,34 @@ func (t *table) each(i int, f func(outcome) (float64, bool)) []float64 {
 	return all
 }
 
-// ratio says how many times as good as the best peer a contender is, whether
-// more or less is better.
-func (t *table) ratio(i int, m metric) string {
-	best := math.NaN()
-	for j, c := range t.w.contenders {
-		if c.kind != peer {
-			continue
-		}
-		if v := median(t.figures(j, m)); math.IsNaN(best) || (v < best) == m.less {
-			best = v
-		}
-	}
-	v := median(t.figures(i, m)) / best
-	if m.less {
-		v = 1 / v
-	}
-	if math.IsNaN(v) {
-		return "–"
-	}
-	return fmt.Sprintf("%.2f ×", v)
-}
-
-// cpu is the time of all processes together, for each message.
-func (t *table) cpu(i int) string {
-	all := t.each(i, func(o outcome) (float64, bool) {
+// cpu is the time of all processes together, for each message, in microseconds.
+func (t *table) cpu(c *contender) float64 {
+	return median(t.each(c, func(o outcome) (float64, bool) {
 		sum := 0.0
 		for _, s := range o.sides {
 			sum += s.CPU
 		}
 		return sum * 1e6 / o.values["got"], o.values["got"] > 0
-	})
-	return figure(median(all))
+	}))
 }
 
-// memory is the median peak of each process, in the order of the roles.
-func (t *table) memory(i int) string {
+// peak is the median of a process's peak memory, in MiB.
+func (t *table) peak(c *contender, role string) float64 {
+	return median(t.each(c, func(o outcome) (float64, bool) {
+		kb, ok := o.values["peak "+role]
+		return kb / 1024, ok
+	}))
+}
+
+// memory is the peak of each process, in the order of the roles.
+func (t *table) memory(c *contender) string {
 	var parts []string
-	roles := t.w.roles(t.w.contenders[i])
-	for j, r := range roles {
-		all := t.each(i, func(o outcome) (float64, bool) { return o.sides[j].PeakKB / 1024, true })
+	for _, r := range t.w.roles(c) {
 		part := "–"
-		if len(all) > 0 {
-			part = fmt.Sprintf("%.0f", median(all))
+		if v := t.peak(c, r.name); !math.IsNaN(v) {
+			part = fmt.Sprintf("%.0f", v)
 		}
-		if len(roles) > 1 {
+		if t.w.remote {
 			part = r.name + " " + part
 		}
 		parts = append(parts, part)
@@ -116,13 +113,13 @@ func (t *table) memory(i int) string {
 }
 
 // lost is what was sent and did not arrive, in the worst run.
-func (t *table) lost(i int) string {
-	all := t.each(i, func(o outcome) (float64, bool) { return o.values["sent"] - o.values["got"], true })
-	failed := len(t.outcomes[i]) - len(all)
+func (t *table) lost(c *contender) string {
+	all := t.each(c, func(o outcome) (float64, bool) { return o.values["sent"] - o.values["got"], true })
+	failed := len(t.outcomes[c]) - len(all)
 	switch {
 	case failed > 0:
 		return fmt.Sprintf("%d runs failed", failed)
-	case all[len(all)-1] != 0:
+	case len(all) > 0 && all[len(all)-1] != 0:
 		return fmt.Sprintf("**%.0f**", all[len(all)-1])
 	}
 	return "0"
@@ -148,4 +145,15 @@ func figure(v float64) string {
 		return fmt.Sprintf("%.1f", v)
 	}
 	return fmt.Sprintf("%.2f", v)
+}
+
+// times is a ratio.
+func times(v float64) string {
+	if math.IsNaN(v) {
+		return "–"
+	}
+	if v < 0.1 {
+		return fmt.Sprintf("%.2g ×", v)
+	}
+	return fmt.Sprintf("%.2f ×", v)
 }

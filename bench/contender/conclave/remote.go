@@ -22,6 +22,9 @@ func zooKeeper(c *child.Child) map[string]float64 {
 	return nil
 }
 
+// mailbox is how many messages a receiver holds before senders wait.
+const mailbox = 1 << 14
+
 // remote sends notes of type T: *lean or *plain.
 type remote[T note] struct{ n *node.Node }
 
@@ -48,7 +51,7 @@ func (r *remote[T]) Serve(size int, got func(bool)) string {
 				child.Check(p.Reply(m, answer))
 			}
 		}
-	}, actor.WithMailbox(waiting)).String()
+	}, actor.WithMailbox(actor.Mailbox{Limit: mailbox, Policy: actor.Wait})).String()
 }
 
 func (r *remote[T]) Spawn(address string, size int, f func(child.Port)) {
