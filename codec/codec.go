@@ -82,7 +82,7 @@ func Decode(typeName string, data []byte, into any) error {
 	case readsBasic:
 		err = readBasic(data, into)
 	default:
-		err = decode(typeName, data, reflect.ValueOf(into).Elem())
+		err = i.decode(typeName, data, reflect.ValueOf(into).Elem())
 	}
 	if err != nil {
 		return i.failed(into, err)
@@ -96,13 +96,19 @@ func (i *typeInfo) failed(into any, err error) error {
 	return newFault(ErrDecode, i.name, err)
 }
 
-// decode reads data into v by reflection.
-func decode(typeName string, data []byte, v reflect.Value) (err error) {
+// decode reads data into v, what a pointer of this type points at, by reflection.
+func (i *typeInfo) decode(typeName string, data []byte, v reflect.Value) (err error) {
 	v.SetZero()
-	i := typeOf(v.Type())
-	if i.t == anyType && typeName != i.name {
+	if i.elem == nil {
+		i = typeOf(i.t.Elem())
+	} else if i = i.elem; i.t == anyType && i.name != typeName {
 		return decodeAny(typeName, data, v)
 	}
+	return i.decodeAll(data, v)
+}
+
+// decodeAll reads data, all of it, into v, a zero value of this type.
+func (i *typeInfo) decodeAll(data []byte, v reflect.Value) (err error) {
 	c := i.coder()
 	if !c.checks {
 		if err := sound(data); err != nil {

@@ -98,6 +98,9 @@ func decodeString(b []byte, v reflect.Value) ([]byte, error) {
 	case null:
 		return rest, nil
 	case text, blob:
+		if n > uint64(len(rest)) {
+			return nil, errTruncated
+		}
 		v.SetString(string(rest[:n]))
 		return rest[n:], nil
 	}
@@ -111,6 +114,9 @@ func decodeBytes(b []byte, v reflect.Value) ([]byte, error) {
 		v.SetZero()
 		return rest, nil
 	case text, blob:
+		if n > uint64(len(rest)) {
+			return nil, errTruncated
+		}
 		v.SetBytes(append(make([]byte, 0, n), rest[:n]...))
 		return rest[n:], nil
 	}
@@ -123,6 +129,9 @@ func decodeByteArray(b []byte, v reflect.Value) ([]byte, error) {
 	case null:
 		return rest, nil
 	case text, blob:
+		if n > uint64(len(rest)) {
+			return nil, errTruncated
+		}
 		if n > uint64(v.Len()) {
 			return nil, fmt.Errorf("%d bytes do not fit %s", n, v.Type())
 		}
@@ -138,6 +147,9 @@ func decodeTime(b []byte, v reflect.Value) ([]byte, error) {
 	case null:
 		return rest, nil
 	case extension:
+		if n >= uint64(len(rest)) {
+			return nil, errTruncated
+		}
 		secs, nanos, err := parseTime(rest[:n+1])
 		if err != nil {
 			return nil, err

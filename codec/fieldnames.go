@@ -1,6 +1,7 @@
 package codec
 
 import (
+	"encoding/binary"
 	"fmt"
 	"reflect"
 )
@@ -8,15 +9,38 @@ import (
 // FieldNames are the names of a struct's fields as they stand on the wire.
 type FieldNames struct {
 	names  []string
-	keys   []string // the same in msgpack
+	keys   []fieldKey
 	byName map[string]int
+}
+
+// fieldKey is a name in msgpack, its first eight bytes as a number.
+type fieldKey struct {
+	head, mask uint64
+	key        string
+}
+
+func newFieldKey(name string) fieldKey {
+	k := fieldKey{key: string(AppendString(nil, name))}
+	for i := range min(8, len(k.key)) {
+		k.head |= uint64(k.key[i]) << (8 * i)
+		k.mask |= 0xff << (8 * i)
+	}
+	return k
+}
+
+// begins says whether b begins with the key.
+func (k *fieldKey) begins(b []byte) bool {
+	if len(b) >= 8 && len(k.key) <= 8 {
+		return binary.LittleEndian.Uint64(b)&k.mask == k.head
+	}
+	return len(b) >= len(k.key) && string(b[:len(k.key)]) == k.key
 }
 
 // NewFieldNames is for the fields of these names, which are numbered from 0.
 func NewFieldNames(names ...string) *FieldNames {
 	f := &FieldNames{names: names, byName: map[string]int{}}
 	for i, name := range names {
-		f.keys = append(f.keys, string(AppendString(nil, name)))
+		f.keys = append(f.keys, newFieldKey(name))
 		f.byName[name] = i
 	}
 	return f
@@ -34,8 +58,8 @@ func (f *FieldNames) Alias(name string, field int) *FieldNames {
 // that name. It is quicker if the field is the one that is due.
 func (f *FieldNames) Next(b []byte, due int) (field int, rest []byte, err error) {
 	if uint(due) < uint(len(f.keys)) {
-		if key := f.keys[due]; len(b) > len(key) && string(b[:len(key)]) == key {
-			return due, b[len(key):], nil
+		if k := &f.keys[due]; k.begins(b) {
+			return due, b[len(k.key):], nil
 		}
 	}
 	return f.find(b)

@@ -20,6 +20,7 @@ type layout struct {
 
 type field struct {
 	*coder
+	t         reflect.Type
 	name      string
 	key       []byte // the name as it stands on the wire
 	index     []int  // the way through embedded structs; one number for most
@@ -134,7 +135,7 @@ func (s *survey) visit(f reflect.StructField, index []int) error {
 	omitEmpty := s.omitEmpty || tag.has("omitempty")
 	s.layout.optional = s.layout.optional || omitEmpty
 	s.layout.fields = append(s.layout.fields, field{
-		coder: s.coder(f.Type), name: name, key: AppendString(nil, name),
+		coder: s.coder(f.Type), t: f.Type, name: name, key: AppendString(nil, name),
 		index: index, omitEmpty: omitEmpty, aliases: tag.options["alias"],
 	})
 	return nil

@@ -155,21 +155,19 @@ func skip(b []byte, n uint64, depth int) ([]byte, error) { return scan(b, n, dep
 
 // scan is skip and sets extensions, unless that is nil, if there are any.
 func scan(b []byte, n uint64, depth int, extensions *bool) ([]byte, error) {
+	at := 0
 	for ; n > 0; n-- {
-		if len(b) == 0 {
+		if at >= len(b) {
 			return nil, errTruncated
 		}
-		if span := int(spans[b[0]]); span > 0 {
-			if span > len(b) {
-				return nil, errTruncated
-			}
-			b = b[span:]
+		if span := spans[b[at]]; span > 0 {
+			at += int(span)
 			continue
 		}
-		c, size, rest := next(b)
+		c, size, rest := next(b[at:])
 		switch c {
 		case none:
-			if b[0] == 0xc1 {
+			if b[at] == 0xc1 {
 				return nil, errReserved
 			}
 			return nil, errTruncated
@@ -199,9 +197,12 @@ func scan(b []byte, n uint64, depth int, extensions *bool) ([]byte, error) {
 			}
 			rest = rest[size:]
 		}
-		b = rest
+		at = len(b) - len(rest)
 	}
-	return b, nil
+	if at > len(b) {
+		return nil, errTruncated
+	}
+	return b[at:], nil
 }
 
 // sound says whether data is exactly one value of msgpack.

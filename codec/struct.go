@@ -18,6 +18,10 @@ func (b builder) structure(c *coder, t reflect.Type) {
 		c.encode = l.encodeAll
 	}
 	c.decode = l.decode
+	c.checks = true
+	for _, f := range l.fields {
+		c.checks = c.checks && isFlat(f.t)
+	}
 }
 
 func (l *layout) encodeAll(dst []byte, v reflect.Value, depth int) ([]byte, error) {
@@ -110,7 +114,7 @@ func (l *layout) decodeMap(n int, b []byte, v reflect.Value) ([]byte, error) {
 			return nil, err
 		}
 		if due < 0 {
-			b, err = skip(b, 1, MaxDepth)
+			b, err = skip(b, 1, MaxDepth-1)
 		} else {
 			b, err = l.fields[due].decodeIn(v, b, due >= fresh)
 			fresh = max(fresh, due+1)
@@ -131,7 +135,7 @@ func (l *layout) decodeArray(n int, b []byte, v reflect.Value) ([]byte, error) {
 		}
 	}
 	if n > len(l.fields) {
-		return skip(b, uint64(n-len(l.fields)), MaxDepth)
+		return skip(b, uint64(n-len(l.fields)), MaxDepth-1)
 	}
 	return b, nil
 }

@@ -20,7 +20,7 @@ type decodeFunc func(b []byte, v reflect.Value) ([]byte, error)
 type coder struct {
 	encode encodeFunc
 	decode decodeFunc
-	checks bool // decode takes any bytes: skip need not have passed them
+	checks bool // decode takes any bytes at depth MaxDepth: skip need not have passed them
 }
 
 // typeInfo is what is known of one type; pointer types have their own.
@@ -30,6 +30,7 @@ type typeInfo struct {
 	name    string
 	nameErr error // the name is unusable: values cannot be sent
 	made    atomic.Pointer[coder]
+	elem    *typeInfo // of what a pointer points at, unless that is one too
 	direct
 }
 
@@ -70,6 +71,9 @@ func lookUp(t reflect.Type) *typeInfo {
 	}
 	i := &typeInfo{t: t, address: reflect.ValueOf(t).Pointer(), direct: directOf(t)}
 	i.name, i.nameErr = nameOf(t)
+	if t.Kind() == reflect.Pointer && t.Elem().Kind() != reflect.Pointer {
+		i.elem = lookUp(t.Elem())
+	}
 	known, loaded := infos.LoadOrStore(t, i)
 	if loaded {
 		return known.(*typeInfo)
@@ -118,9 +122,24 @@ func (b builder) coder(t reflect.Type) *coder {
 		c.encode = plain.encode
 	}
 	if c.decode == nil {
-		c.decode = plain.decode
+		c.decode, c.checks = plain.decode, plain.checks || isFlat(t)
 	}
 	return c
+}
+
+// isFlat says whether values of t are read by reflection and hold nothing but a
+// number, a string or the like: their decoders look at lengths themselves.
+func isFlat(t reflect.Type) bool {
+	switch k := t.Kind(); {
+	case t == timeType:
+		return true
+	case ownDecoder(t) != nil:
+		return false
+	case k == reflect.Slice || k == reflect.Array:
+		return isByte(t.Elem())
+	default:
+		return k == reflect.String || k >= reflect.Bool && k <= reflect.Float64
+	}
 }
 
 // plain makes the coder of a type that is no pointer, its own methods aside.

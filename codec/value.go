@@ -47,18 +47,15 @@ func Value(typeName string, data []byte) (v any, ok bool) {
 	if t == nil {
 		return nil, typeName == "nil" && len(data) == 1 && data[0] == codeNil
 	}
-	if sound(data) != nil {
-		return nil, false
-	}
 	c, n, rest := next(data)
 	switch { // the most frequent: these need no variable to decode into
-	case typeName == "string" && c == text:
+	case typeName == "string" && c == text && n == uint64(len(rest)):
 		return string(rest), true
-	case typeName == "[]uint8" && c == blob:
+	case typeName == "[]uint8" && c == blob && n == uint64(len(rest)):
 		return append(make([]byte, 0, n), rest...), true
 	}
 	into := reflect.New(t).Elem()
-	if _, err := typeOf(t).coder().decode(data, into); err != nil {
+	if typeOf(t).decodeAll(data, into) != nil {
 		return nil, false
 	}
 	return into.Interface(), true
