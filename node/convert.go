@@ -33,7 +33,7 @@ var frameKinds = [...]transport.Kind{
 // that a slow or failing encoder of a user's type holds nobody up.
 var scratch = sync.Pool{New: func() any { b := make([]byte, 0, 1024); return &b }}
 
-const maxScratch = 64 << 10 // larger ones are not kept
+const maxScratch = 4 << 20 // larger ones are not kept
 
 // encodeBody gives the type name and the bytes of a body, in buf where they
 // have to be made.

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-
-	"conclave/transport"
 )
 
 // abandon gives up links that were never used.
@@ -65,7 +63,7 @@ func (p *peer) goodbye(ctx context.Context) error {
 	if link == nil {
 		return nil
 	}
-	_ = link.out.append(ctx, &transport.Frame{Kind: transport.Bye}, true)
+	link.sayBye(ctx)
 	select {
 	case <-link.bye:
 		return nil

@@ -15,6 +15,7 @@ type hello struct {
 	Incarnation uint64
 	Cluster     string // the cluster id; empty while it is not known yet
 	HandsOver   bool   // it knows the frames from Moving to State
+	Bulk        bool   // it knows the bulk lane
 }
 
 const helloType = "node.hello"

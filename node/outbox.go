@@ -30,6 +30,7 @@ type outbox struct {
 	closed  bool
 	room    chan struct{} // closed when a full outbox has been taken
 	kick    chan struct{}
+	bulk    *bulk // of a messages lane whose link can have a bulk lane
 
 	overflow func() // ends the connection
 }
@@ -151,6 +152,13 @@ func (o *outbox) close() {
 	if wake {
 		o.kick <- struct{}{}
 	}
+}
+
+// count is how many frames have been appended.
+func (o *outbox) count() uint64 {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.enc.Count()
 }
 
 // unsent is how many messages, calls and replies were taken and not, or not

@@ -48,9 +48,11 @@ type connection struct {
 	conn    transport.Conn
 	control *outbox
 	out     *outbox
-	cluster string        // the cluster that terms on it are of
-	heard   atomic.Int64  // when the last frame came, links.now
-	read    chan struct{} // closed when nothing more of its messages lane will be delivered
+	cluster string         // the cluster that terms on it are of
+	heard   atomic.Int64   // when the last frame came, links.now
+	readers sync.WaitGroup // of mail; when they have ended, nothing more of it will be delivered
+	passed  passage        // of the messages lane
+	bulk    *bulk          // nil: the peer does not know of it
 	bye     chan struct{}
 	byeOnce sync.Once
 
@@ -99,7 +101,12 @@ func (p *peer) send(ctx context.Context, f *transport.Frame, urgent bool) error 
 			}
 		}
 		if out := p.live.Load(); out != nil {
-			err := out.append(ctx, f, urgent)
+			var err error
+			if b := out.bulk; b != nil && b.takes(f) {
+				err = b.append(ctx, f, urgent)
+			} else {
+				err = out.append(ctx, f, urgent)
+			}
 			if err != errOutboxClosed {
 				return err
 			}
@@ -231,12 +238,17 @@ func (p *peer) attach(conn transport.Conn, h hello, event func(connID) any) bool
 		conn:    conn,
 		control: newOutbox(transport.Control, 1<<20, conn.MaxFrame()),
 		out:     newOutbox(transport.Messages, p.links.limits.Outbox, conn.MaxFrame()),
-		read:    make(chan struct{}),
 		bye:     make(chan struct{}),
 	}
 	c.heard.Store(int64(p.links.now()))
 	c.control.overflow = func() { p.overflow(c) }
 	c.out.overflow = c.control.overflow
+	c.passed.moved.L = &c.passed.mu
+	if h.Bulk {
+		c.bulk = p.newBulk(c)
+		c.bulk.out.overflow = c.control.overflow
+		c.out.bulk = c.bulk
+	}
 	p.mu.Lock()
 	// setCluster ends the connections it finds here after it has set the id.
 	c.cluster = p.links.clusterID()
@@ -277,8 +289,11 @@ func (p *peer) close(c *connection) {
 	p.mu.Unlock()
 	c.control.close()
 	c.out.close()
+	if c.bulk != nil {
+		c.bulk.out.close()
+	}
 	if open {
-		p.links.system.CountDead(actor.DeadLinkLost, c.out.unsent())
+		p.links.system.CountDead(actor.DeadLinkLost, c.unsent())
 	}
 	c.conn.Close()
 	c.byeOnce.Do(func() { close(c.bye) })

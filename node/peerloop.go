@@ -39,6 +39,12 @@ func (p *peer) run() {
 			p.links.retireLater(p)
 			continue
 		}
+		if e, ok := event.(evBulk); ok {
+			if c := p.connection(e.conn); c != nil && e.conn == machine.live {
+				p.startBulk(c)
+			}
+			continue
+		}
 		if _, ok := event.(evWant); ok {
 			p.mu.Lock()
 			p.asked = false
@@ -96,6 +102,11 @@ func (p *peer) heartbeat(id connID, now time.Duration) time.Duration {
 	if silent >= p.links.limits.LinkTimeout {
 		p.close(c)
 		p.links.running.Go(func() { p.post(evLost{id, errHeartbeat}) })
+		return time.Hour
+	}
+	if c.bulk != nil && c.bulk.stalled(now, p.links.limits.LinkTimeout) {
+		p.close(c)
+		p.links.running.Go(func() { p.post(evLost{id, errBulkStalled}) })
 		return time.Hour
 	}
 	every := p.links.limits.LinkTimeout / 3
@@ -207,9 +218,11 @@ func (p *peer) up(c *connection) {
 		}
 	})
 	p.last = c
+	c.readers.Add(1)
 	p.links.running.Go(func() {
 		err := p.readMessages(c)
-		close(c.read)
+		c.passed.end()
+		c.readers.Done()
 		p.post(evLost{c.id, err})
 		p.close(c)
 	})
@@ -221,7 +234,7 @@ func (p *peer) lost(err error) {
 	if p.last != nil {
 		// What had arrived is delivered before anybody hears that the link is
 		// over, and before anything that comes over the next one.
-		<-p.last.read
+		p.last.readers.Wait()
 	}
 	p.links.linkDown(p, err)
 	p.down(actor.LinkLost)

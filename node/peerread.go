@@ -15,9 +15,10 @@ func (p *peer) readMessages(c *connection) error {
 	for {
 		if !dec.Ready() {
 			run.deliver() // before waiting for what comes next
+			c.passed.reach(dec.Count())
 			c.heard.Store(int64(p.links.now()))
 		}
-		if err := dec.Next(&f); err != nil {
+		if err := dec.NextAny(&f); err != nil { // all kinds count for the bulk lane
 			run.deliver()
 			return err
 		}
@@ -25,27 +26,31 @@ func (p *peer) readMessages(c *connection) error {
 			continue
 		}
 		run.deliver()
-		if f.Kind == transport.Bye {
-			// All that the peer had to say has been read.
-			_ = c.control.append(context.Background(), &transport.Frame{Kind: transport.Bye}, true)
-			continue
+		if !p.takeMove(c, &f) {
+			p.take(c, &f)
 		}
-		if p.takeMove(c, &f) {
-			continue
-		}
-		e, ok := p.envelope(c, &f)
-		if !ok {
-			continue
-		}
-		switch p.links.system.Deliver(e) {
-		case actor.Full:
-			p.links.pauseSender(p, c, e.To)
-		case actor.Stale:
-			if highest, ok := p.links.system.Terms().Highest(e.Term); ok {
-				_ = c.control.append(context.Background(), &transport.Frame{
-					Kind: transport.TermStale, Scope: highest.Scope(), TermNumber: highest.Number(),
-				}, true)
-			}
+	}
+}
+
+// take delivers a frame that is for a process.
+func (p *peer) take(c *connection, f *transport.Frame) {
+	if f.Kind == transport.Bye {
+		// All that the peer had to say has been read.
+		_ = c.control.append(context.Background(), &transport.Frame{Kind: transport.Bye}, true)
+		return
+	}
+	e, ok := p.envelope(c, f)
+	if !ok {
+		return
+	}
+	switch p.links.system.Deliver(e) {
+	case actor.Full:
+		p.links.pauseSender(p, c, e.To)
+	case actor.Stale:
+		if highest, ok := p.links.system.Terms().Highest(e.Term); ok {
+			_ = c.control.append(context.Background(), &transport.Frame{
+				Kind: transport.TermStale, Scope: highest.Scope(), TermNumber: highest.Number(),
+			}, true)
 		}
 	}
 }
@@ -124,6 +129,14 @@ func (p *peer) readControl(c *connection) error {
 			p.pause(c, f.To)
 		case transport.Resume:
 			p.resume(f.To)
+		case transport.BulkLane:
+			if err := p.bulkLane(c, &f); err != nil {
+				return err
+			}
+		case transport.Synced:
+			if c.bulk != nil {
+				c.bulk.synced(f.Ref)
+			}
 		case transport.Answer:
 			p.answered(&f)
 		case transport.Bye:

@@ -21,6 +21,9 @@ type stub struct {
 	// yes to all that it is asked.
 	handsOver, yes bool
 
+	bulk bool                 // it says that it knows the bulk lane
+	said chan transport.Frame // if not nil: what it heard of that in the control lane
+
 	mu    sync.Mutex
 	conns []transport.Conn
 	up    chan transport.Conn // connections that have become links
@@ -59,7 +62,8 @@ func (s *stub) hello(m *member) []byte {
 		Incarnation   uint64
 		Cluster       string
 		HandsOver     bool
-	}{s.id.Name, s.id.Address, s.id.Incarnation, m.awaitTold(node.SessionUp, 0).Cluster, s.handsOver})
+		Bulk          bool
+	}{s.id.Name, s.id.Address, s.id.Incarnation, m.awaitTold(node.SessionUp, 0).Cluster, s.handsOver, s.bulk})
 	s.c.ok(err)
 	return b
 }
@@ -96,6 +100,10 @@ func (s *stub) serve(conn transport.Conn) {
 		switch f.Kind {
 		case transport.Go:
 			s.up <- conn
+		case transport.BulkLane, transport.Synced:
+			if s.said != nil {
+				s.said <- f
+			}
 		case transport.Ping:
 			s.write(conn, transport.Control, &transport.Frame{Kind: transport.Pong})
 		}

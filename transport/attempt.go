@@ -3,11 +3,12 @@ package transport
 import (
 	"context"
 	"fmt"
+	"io"
 	"sync"
 	"time"
 )
 
-// attempt is a connection on its way to becoming a Conn. Whoever gives up on it
+// attempt is a connection on its way to becoming a Conn, or part of one. Whoever gives up on it
 // breaks the connection under it, and the first to do so says why.
 type attempt struct {
 	abort func() // breaks the connection; called once at most
@@ -32,7 +33,7 @@ func (a *attempt) fail(cause error) {
 
 // finish says that the attempt has come to c and err. It returns the same,
 // unless somebody has given up on it before; and closes what is of no use.
-func (a *attempt) finish(c Conn, err error) (Conn, error) {
+func finish[C io.Closer](a *attempt, c C, err error) (C, error) {
 	a.mu.Lock()
 	a.done = true
 	cause := a.cause
@@ -45,19 +46,21 @@ func (a *attempt) finish(c Conn, err error) (Conn, error) {
 	} else {
 		a.abort()
 	}
-	if c != nil {
+	if any(c) != nil {
 		c.Close()
 	}
-	return nil, err
+	var none C
+	return none, err
 }
 
-// try runs shake, the dialer's way from a fresh connection to a Conn, within
+// try runs shake, the dialer's way from a fresh connection to what becomes of it, within
 // timeout and ctx. abort breaks the connection.
-func try(ctx context.Context, timeout time.Duration, abort func(), shake func() (Conn, error)) (Conn, error) {
+func try[C io.Closer](ctx context.Context, timeout time.Duration, abort func(), shake func() (C, error)) (C, error) {
 	a := &attempt{abort: abort}
 	timer := time.AfterFunc(timeout, func() { a.fail(ErrHandshakeTimeout) })
 	defer timer.Stop()
 	stop := context.AfterFunc(ctx, func() { a.fail(context.Cause(ctx)) })
 	defer stop()
-	return a.finish(shake())
+	c, err := shake()
+	return finish(a, c, err)
 }

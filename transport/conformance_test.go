@@ -38,7 +38,7 @@ func onBoth(t *testing.T, test func(t *testing.T, f fabric)) {
 
 // raw connects host a.
 func (n *Network) raw(t *testing.T, address string) io.ReadWriteCloser {
-	link, err := n.Host("a").(*host).connect(t.Context(), address)
+	link, err := n.Host("a").(*host).connect(t.Context(), address, false)
 	if err != nil {
 		t.Fatal(err)
 	}

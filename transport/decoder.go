@@ -12,6 +12,10 @@ const (
 	firstBuffer = 4 << 10
 	largeBuffer = 128 << 10
 
+	// bulkBuffer is as large as that of a bulk lane grows: large enough for what
+	// comes before a body, so that most of the body is read to where it stays.
+	bulkBuffer = 16 << 10
+
 	// slabSize bounds what a kept body can pin besides itself: small bodies
 	// that were read together share a slab, bodies above slabSize/4 get memory
 	// of their own.
@@ -24,6 +28,7 @@ const (
 	// trustedBody is how much a Decoder reserves for a body on the word of the
 	// peer: as much as the window of a lane, which it may fill anyway.
 	trustedBody = 1 << 20
+	trustedBulk = 4 << 20 // in the lane Bulk, where TCP's windows count
 
 	// maxToNames bounds the names of processes that a Decoder remembers, to make
 	// each one's string only once.
@@ -37,12 +42,16 @@ type Decoder struct {
 	max int
 	err error // what every Next returns from now on
 
+	large   int // how large buf grows
+	trusted int // see trustedBody
+
 	buf        []byte
 	begin, end int // buf[begin:end] is read and not yet decoded
 
 	slab    []byte // unused rest of the slab
 	names   heardNames
 	toNames map[string]string
+	count   uint64
 	skipped uint64
 }
 
@@ -53,7 +62,15 @@ func NewDecoder(r io.Reader, maxFrame int) *Decoder {
 	if maxFrame <= 0 {
 		maxFrame = DefaultMaxFrame
 	}
-	return &Decoder{r: r, max: maxFrame}
+	return &Decoder{r: r, max: maxFrame, large: largeBuffer, trusted: trustedBody}
+}
+
+// NewBulkDecoder is NewDecoder for the lane Bulk: it copies less of large bodies,
+// and is slower with small ones.
+func NewBulkDecoder(r io.Reader, maxFrame int) *Decoder {
+	d := NewDecoder(r, maxFrame)
+	d.large, d.trusted = bulkBuffer, trustedBulk
+	return d
 }
 
 // Next waits for the next frame of a known kind and stores it in f, replacing
@@ -64,17 +81,26 @@ func NewDecoder(r io.Reader, maxFrame int) *Decoder {
 // within a frame), ErrFrame, or ErrTooLarge. On the latter two close the Conn.
 // It is returned again by every later call.
 func (d *Decoder) Next(f *Frame) error {
-	for d.err == nil {
-		if d.err = d.next(f); d.err != nil {
-			break
-		}
+	for d.NextAny(f) == nil {
 		if f.Kind.known() {
 			return nil
 		}
 		d.skipped++
 	}
-	*f = Frame{}
 	return d.err
+}
+
+// NextAny is Next that gives frames of unknown kinds, too.
+func (d *Decoder) NextAny(f *Frame) error {
+	if d.err == nil {
+		d.err = d.next(f)
+	}
+	if d.err != nil {
+		*f = Frame{}
+		return d.err
+	}
+	d.count++
+	return nil
 }
 
 // Buffered returns how many bytes have been read and not yet decoded. When it
@@ -88,6 +114,9 @@ func (d *Decoder) Ready() bool {
 	have := d.buf[min(d.begin+max(used, 0), d.end):d.end]
 	return used > 0 && n >= smallestFrame && n <= uint64(len(have)) && Kind(have[0]).known()
 }
+
+// Count returns how many frames have been taken so far, those skipped included.
+func (d *Decoder) Count() uint64 { return d.count }
 
 // Skipped counts the frames of unknown kinds passed over so far.
 func (d *Decoder) Skipped() uint64 { return d.skipped }
@@ -289,7 +318,7 @@ func (d *Decoder) keep(b []byte) []byte {
 // long takes a body of which only the beginning is in the buffer. The memory
 // for it grows as it arrives, so that a peer pays for what it makes us reserve.
 func (d *Decoder) long(size int) ([]byte, error) {
-	body := make([]byte, min(size, trustedBody))
+	body := make([]byte, min(size, d.trusted))
 	have := copy(body, d.buf[d.begin:d.end])
 	d.begin, d.end = 0, 0
 	for {
@@ -306,7 +335,7 @@ func (d *Decoder) long(size int) ([]byte, error) {
 	}
 }
 
-// fill reads until the buffer holds n bytes or more; n is at most largeBuffer.
+// fill reads until the buffer holds n bytes or more; n is at most slabSize or maxHead.
 func (d *Decoder) fill(n int) error {
 	if d.Buffered() >= n {
 		return nil
@@ -340,7 +369,7 @@ func (d *Decoder) fill(n int) error {
 // least one more than it has.
 func (d *Decoder) makeRoom(n int) {
 	size := max(len(d.buf), firstBuffer)
-	if d.end == len(d.buf) && len(d.buf) < largeBuffer {
+	if d.end == len(d.buf) && len(d.buf) < d.large {
 		size = max(size, 2*len(d.buf)) // reads fill it: a busy lane
 	}
 	for size < n {

@@ -4,7 +4,8 @@
 // nodes that have proved to each other that they know the same secret. A Conn
 // has lanes. Each lane is a stream of bytes in each direction with flow
 // control of its own, so that a full lane of messages does not hold up the
-// heartbeats in the control lane. Bytes of one lane arrive in the order
+// heartbeats in the control lane. The lane for large bodies, [Bulk], has a network
+// connection of its own, which [Conn.OpenBulk] opens. Bytes of one lane arrive in the order
 // written, at most once, and without gaps: when a Conn ends, what had not
 // arrived is lost, and nothing after it arrives.
 //

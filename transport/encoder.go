@@ -27,6 +27,7 @@ const smallestFrame = 4
 // written to that lane, whole and in order. Not safe for concurrent use.
 type Encoder struct {
 	max   int
+	count uint64
 	names sentNames
 
 	lastScope, lastType lastName
@@ -113,8 +114,12 @@ func (e *Encoder) Append(dst []byte, f *Frame) ([]byte, error) {
 	if shape&shapeFlags != 0 {
 		dst = append(dst, byte(f.Flags))
 	}
+	e.count++
 	return append(dst, f.Body...), nil
 }
+
+// Count returns how many frames have been appended so far.
+func (e *Encoder) Count() uint64 { return e.count }
 
 // check says what is wrong with f, whose length would be n.
 func (e *Encoder) check(f *Frame, n int) error {

@@ -8,6 +8,9 @@ var (
 	// was written last may or may not have reached the peer.
 	ErrClosed = errors.New("transport: closed")
 
+	// ErrNoBulk: the lane Bulk is not open. The link goes on.
+	ErrNoBulk = errors.New("transport: no bulk lane")
+
 	// ErrTooLarge: a frame or a field of it is over the limit. From an Encoder
 	// nothing was appended and the link is fine; from a Decoder the link is
 	// beyond use.
@@ -33,6 +36,10 @@ var (
 	// ErrHandshakeTimeout: the other side did not finish within
 	// Options.HandshakeTimeout.
 	ErrHandshakeTimeout = errors.New("timed out")
+
+	// ErrNoLink: a bulk connection for a link that the listener does not have, or
+	// that has one already.
+	ErrNoLink = errors.New("no such link")
 
 	// ErrBusy: the listener had more than Options.MaxHandshakes connections
 	// under way, or waiting in Accept, and gave this one up.

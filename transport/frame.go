@@ -24,6 +24,10 @@ const (
 	StepBack   Kind = 14 // a candidate shall go to the back of its line
 	TakeOver   Kind = 15 // a candidate shall expect the state of the holder ahead of it
 	State      Kind = 16 // that state
+
+	// In the lane Bulk only, beside Message to Down.
+	After Kind = 17 // what follows was sent after the first Ref frames of the messages lane
+	Sync  Kind = 18 // say Synced when all before this has been delivered
 )
 
 // Kinds in the control lane.
@@ -38,6 +42,8 @@ const (
 	Resume    Kind = 39 // go on
 	Bye       Kind = 40 // this side is leaving and sends no more
 	Answer    Kind = 41 // to a Moved, StepBack, TakeOver or State
+	BulkLane  Kind = 42 // the lane Bulk is wanted, or open
+	Synced    Kind = 43 // all before the Sync with this Ref has been delivered
 )
 
 var kindNames = [...]string{
@@ -45,10 +51,10 @@ var kindNames = [...]string{
 	Link: "Link", Unlink: "Unlink", Exit: "Exit",
 	Monitor: "Monitor", Demonitor: "Demonitor", Down: "Down",
 	Moving: "Moving", Returned: "Returned", Moved: "Moved",
-	StepBack: "StepBack", TakeOver: "TakeOver", State: "State",
+	StepBack: "StepBack", TakeOver: "TakeOver", State: "State", After: "After", Sync: "Sync",
 	Verdict: "Verdict", Go: "Go", Ping: "Ping", Pong: "Pong",
 	Announce: "Announce", TermStale: "TermStale",
-	Pause: "Pause", Resume: "Resume", Bye: "Bye", Answer: "Answer",
+	Pause: "Pause", Resume: "Resume", Bye: "Bye", Answer: "Answer", BulkLane: "BulkLane", Synced: "Synced",
 }
 
 // known reports whether k is a kind of this protocol version.

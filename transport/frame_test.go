@@ -448,8 +448,8 @@ func TestExtensions(t *testing.T) {
 
 func TestNames(t *testing.T) {
 	for want, got := range map[string]fmt.Stringer{
-		"Message": Message, "Bye": Bye, "State": State, "Answer": Answer, "Kind(17)": Kind(17), "Kind(0)": Kind(0), "Kind(255)": Kind(255),
-		"control": Control, "messages": Messages, "lane 9": Lane(9),
+		"Message": Message, "Bye": Bye, "State": State, "Answer": Answer, "After": After, "BulkLane": BulkLane, "Kind(19)": Kind(19), "Kind(0)": Kind(0), "Kind(255)": Kind(255),
+		"control": Control, "messages": Messages, "bulk": Bulk, "lane 9": Lane(9),
 	} {
 		if got.String() != want {
 			t.Errorf("%q, want %q", got.String(), want)

@@ -23,6 +23,10 @@ const (
 
 	labelDialer   = "conclave dialer\x00"
 	labelListener = "conclave listener\x00"
+	labelLink     = "conclave link\x00"
+
+	purposeLink = 0
+	purposeBulk = 1
 )
 
 // Status codes.
@@ -32,6 +36,7 @@ const (
 	statusSecret  = 2
 	statusBusy    = 3
 	statusOther   = 4
+	statusNoLink  = 5
 )
 
 // offer is what one side brings to a handshake.
@@ -39,13 +44,24 @@ type offer struct {
 	lowest, highest byte // versions
 	hello, secret   []byte
 	maxFrame        int
+
+	purpose byte // of the connection, for a dialer
+
+	// claim, for a listener, gives a bulk connection to the link that the peer
+	// named, whose proof has been checked. Nil: there are no links.
+	claim func(key linkKey, version int) error
 }
+
+// linkKey is what only the two sides of a link know of it.
+type linkKey [sha256.Size]byte
 
 // agreement is what a handshake comes to.
 type agreement struct {
 	version  int
 	hello    []byte // the peer's
 	maxFrame int    // the peer's
+	key      linkKey
+	bulk     bool // for a listener: it is not a link, but has been given to one
 }
 
 // refusal is the status that tells the peer of a kind of error.
@@ -57,6 +73,8 @@ func refusal(err error) byte {
 		return statusSecret
 	case ErrBusy:
 		return statusBusy
+	case ErrNoLink:
+		return statusNoLink
 	}
 	return statusOther
 }
@@ -70,6 +88,8 @@ func refused(status byte) error {
 		return ErrWrongSecret
 	case statusBusy:
 		return ErrBusy
+	case statusNoLink:
+		return ErrNoLink
 	}
 	return fmt.Errorf("refused with status %d", status)
 }
@@ -126,7 +146,12 @@ func (s *shaker) dial() (agreement, error) {
 	if err := s.sendSelf(labelDialer); err != nil {
 		return agreement{}, err
 	}
-	return s.readSelf(int(version), labelListener, nil)
+	a, err := s.readSelf(int(version), labelListener, nil)
+	if err != nil {
+		return agreement{}, err
+	}
+	a.key = s.linkKey()
+	return a, nil
 }
 
 func (s *shaker) listen() (agreement, error) {
@@ -134,7 +159,7 @@ func (s *shaker) listen() (agreement, error) {
 	if err != nil {
 		return agreement{}, err
 	}
-	lowest, highest, proof := open[0], open[1], open[2]
+	lowest, highest, proof, purpose := open[0], open[1], open[2], open[3]
 	version := min(highest, s.own.highest)
 	if version < max(lowest, s.own.lowest) {
 		s.sendOpen(statusVersion, s.own.highest)
@@ -144,6 +169,10 @@ func (s *shaker) listen() (agreement, error) {
 		s.sendOpen(statusSecret, version)
 		return agreement{}, err
 	}
+	if purpose > purposeBulk {
+		s.sendOpen(statusOther, version)
+		return agreement{}, fmt.Errorf("a connection of purpose %d, which we do not know", purpose)
+	}
 	if err := s.sendOpen(statusOK, version); err != nil {
 		return agreement{}, err
 	}
@@ -151,14 +180,37 @@ func (s *shaker) listen() (agreement, error) {
 	if err != nil {
 		return agreement{}, err
 	}
-	return a, s.sendSelf(labelListener)
+	if purpose == purposeBulk {
+		if err := s.giveAway(a); err != nil {
+			return agreement{}, s.refuse(err, ErrNoLink)
+		}
+		a.bulk, s.own.hello = true, nil
+	}
+	if err := s.sendSelf(labelListener); err != nil {
+		return agreement{}, err
+	}
+	a.key = s.linkKey()
+	return a, nil
+}
+
+// giveAway gives the connection to the link that the dialer named.
+func (s *shaker) giveAway(a agreement) error {
+	if s.own.claim == nil || len(a.hello) != len(linkKey{}) {
+		return ErrNoLink
+	}
+	return s.own.claim(linkKey(a.hello), a.version)
+}
+
+// linkKey is the key of the link that this handshake, which is over, has made.
+func (s *shaker) linkKey() linkKey {
+	return linkKey(s.proof(labelLink, nil))
 }
 
 // sendOpen sends message 1 or 2; x and y are the two bytes that they differ in.
 func (s *shaker) sendOpen(x, y byte) error {
 	m := make([]byte, openSize)
 	copy(m, magic)
-	m[8], m[9] = x, y
+	m[8], m[9], m[11] = x, y, s.own.purpose
 	if len(s.own.secret) > 0 {
 		m[10] = proofSecret
 	}

@@ -62,6 +62,9 @@ func FuzzHandshake(f *testing.F) {
 			f.Add(dial, secret, append(append(bytes.Clone(open), 0, 0, 0x10, 0, 0, 0xff, 0xff), make([]byte, 0xffff+proofSize)...))
 			f.Add(dial, secret, openMessage(statusBusy, 0, 0))
 			f.Add(dial, secret, openMessage(9, 9, 9))
+			bulk := append(bytes.Clone(open), self(string(make([]byte, len(linkKey{}))))...)
+			bulk[11] = purposeBulk
+			f.Add(dial, secret, append(bulk, proof...))
 			f.Add(dial, secret, []byte("GET / HTTP/1.1\r\n\r\n"))
 			f.Add(dial, secret, []byte{})
 		}

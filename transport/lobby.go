@@ -3,6 +3,7 @@ package transport
 import (
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"sync"
 	"time"
@@ -19,17 +20,19 @@ type lobby struct {
 	mu      sync.Mutex
 	hello   []byte
 	closed  bool
-	pending []*attempt // oldest first
+	pending []*attempt            // oldest first
+	links   map[linkKey]*bulkPort // of those that have come from here and are not over
 	running sync.WaitGroup
 }
 
 // newLobby makes a lobby; o is filled.
 func newLobby(o Options) *lobby {
-	return &lobby{o: o, hello: slices.Clone(o.Hello), ready: make(chan Conn, o.MaxHandshakes), over: make(chan struct{})}
+	return &lobby{o: o, hello: slices.Clone(o.Hello), links: make(map[linkKey]*bulkPort), ready: make(chan Conn, o.MaxHandshakes), over: make(chan struct{})}
 }
 
-// admit lets a connection in. shake takes it from there to a Conn, in a
-// goroutine of its own, and must end soon after abort has been called.
+// admit lets a connection in. shake takes it from there to a Conn, or to the link
+// whose bulk connection it is (nil), in a goroutine of its own, and must end soon
+// after abort has been called.
 func (l *lobby) admit(remote string, abort func(), shake func(offer) (Conn, error)) {
 	a := &attempt{abort: abort}
 	l.mu.Lock()
@@ -54,7 +57,8 @@ func (l *lobby) admit(remote string, abort func(), shake func(offer) (Conn, erro
 	go func() {
 		defer l.running.Done()
 		timer := time.AfterFunc(l.o.HandshakeTimeout, func() { a.fail(ErrHandshakeTimeout) })
-		c, err := a.finish(shake(own))
+		c, err := shake(own)
+		c, err = finish(a, c, err)
 		timer.Stop()
 		l.settle(a, remote, c, err)
 	}()
@@ -67,7 +71,7 @@ func (l *lobby) settle(a *attempt, remote string, c Conn, err error) {
 		l.pending = slices.Delete(l.pending, i, i+1)
 	}
 	closed := l.closed
-	if err == nil && !closed {
+	if c != nil && !closed {
 		select {
 		case l.ready <- c:
 			c = nil
@@ -97,6 +101,31 @@ func (l *lobby) accept() (Conn, error) {
 	case <-l.over:
 		return nil, fmt.Errorf("%w: listener", ErrClosed)
 	}
+}
+
+// enlist lets a link that came from here have a bulk connection, until its port is
+// closed.
+func (l *lobby) enlist(key linkKey, version int, p *bulkPort) {
+	p.linkVersion = version
+	p.leave = func() {
+		l.mu.Lock()
+		delete(l.links, key)
+		l.mu.Unlock()
+	}
+	l.mu.Lock()
+	l.links[key] = p
+	l.mu.Unlock()
+}
+
+// claim gives a bulk connection to its link.
+func (l *lobby) claim(key linkKey, version int, stream io.ReadWriteCloser) error {
+	l.mu.Lock()
+	p := l.links[key]
+	l.mu.Unlock()
+	if p == nil || p.linkVersion != version {
+		return ErrNoLink
+	}
+	return p.plug(stream)
 }
 
 // setHello replaces what is told to those who arrive from now on.

@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"sync"
@@ -25,6 +26,7 @@ type memLink struct {
 	network *Network
 	hosts   [2]string // of the sides
 	names   [2]string // their addresses
+	bulk    bool      // it belongs to another memLink
 
 	mu    sync.Mutex
 	cut   [2]bool // by the side that writes
@@ -227,6 +229,7 @@ func (l *memLink) read(side, lane int, b []byte) (int, error) {
 // memConn is one side of a memLink, as a Conn.
 type memConn struct {
 	agreement
+	bulkPort
 	link *memLink
 	side int
 }
@@ -237,25 +240,55 @@ func (c *memConn) MaxFrame() int      { return c.maxFrame }
 func (c *memConn) RemoteAddr() string { return c.link.names[1-c.side] }
 
 func (c *memConn) Write(l Lane, batch []byte) error {
+	if l == Bulk {
+		return c.failBulk(c.write(batch))
+	}
 	if l >= numLanes {
 		return fmt.Errorf("transport: no %v", l)
 	}
-	return c.link.write(c.side, int(l), batch)
+	err := c.link.write(c.side, int(l), batch)
+	if err != nil {
+		c.unplug()
+	}
+	return err
 }
 
 func (c *memConn) Read(l Lane, buf []byte) (int, error) {
+	if l == Bulk {
+		n, err := c.read(buf)
+		return n, c.failBulk(err)
+	}
 	if l >= numLanes {
 		return 0, fmt.Errorf("transport: no %v", l)
 	}
-	return c.link.read(c.side, int(l), buf)
+	n, err := c.link.read(c.side, int(l), buf)
+	if err != nil {
+		c.unplug()
+	}
+	return n, err
+}
+
+// failBulk ends the link if err says that its bulk connection is of no use, and
+// returns the error to give.
+func (c *memConn) failBulk(err error) error {
+	if err == nil || err == ErrNoBulk {
+		return err
+	}
+	c.Close()
+	if !errors.Is(err, ErrClosed) {
+		err = fmt.Errorf("%w: %v (bulk connection)", ErrClosed, err)
+	}
+	return err
 }
 
 func (c *memConn) Close() error {
 	c.link.closeSide(c.side)
+	c.unplug()
 	return nil
 }
 
-// memShake is one side of a memLink, for the handshake.
+// memShake is one side of a memLink, for the handshake, and for what follows on a
+// bulk connection.
 type memShake struct {
 	link *memLink
 	side int
@@ -266,6 +299,11 @@ func (s memShake) Write(b []byte) (int, error) {
 		return 0, err
 	}
 	return len(b), nil
+}
+
+func (s memShake) Close() error {
+	s.link.closeSide(s.side)
+	return nil
 }
 
 func (s memShake) Read(b []byte) (int, error) {

@@ -3,6 +3,7 @@ package transport
 import (
 	"context"
 	"fmt"
+	"io"
 	"maps"
 	"net"
 	"strconv"
@@ -23,6 +24,7 @@ type Network struct {
 	links     map[*memLink]struct{}   // those that are not over
 	cuts      map[way]bool
 	frozen    map[string]bool // hosts
+	slim      map[string]bool // hosts that take no bulk connections
 	delays    map[pair]time.Duration
 }
 
@@ -49,6 +51,7 @@ func NewNetwork() *Network {
 		links:     make(map[*memLink]struct{}),
 		cuts:      make(map[way]bool),
 		frozen:    make(map[string]bool),
+		slim:      make(map[string]bool),
 		delays:    make(map[pair]time.Duration),
 	}
 }
@@ -169,6 +172,30 @@ func (n *Network) Crash(name string) {
 	}
 }
 
+// BreakBulk ends the bulk connections between two hosts, and nothing else, as when
+// something on the way drops them. It returns how many there were.
+func (n *Network) BreakBulk(a, b string) (broken int) {
+	n.mu.Lock()
+	links := n.linksOf(pairOf(a, b))
+	n.mu.Unlock()
+	for _, l := range links {
+		if l.bulk {
+			l.closeSide(dialerSide)
+			l.closeSide(listenerSide)
+			broken++
+		}
+	}
+	return broken
+}
+
+// RefuseBulk makes a host refuse bulk connections, or take them again, as when
+// something on the way does.
+func (n *Network) RefuseBulk(host string, refuse bool) {
+	n.mu.Lock()
+	n.slim[host] = refuse
+	n.mu.Unlock()
+}
+
 // linksOf lists the links between two hosts. n.mu is held.
 func (n *Network) linksOf(p pair) []*memLink {
 	var links []*memLink
@@ -249,25 +276,39 @@ func (h *host) Dial(ctx context.Context, address string, o Options) (Conn, error
 	if err != nil {
 		return nil, err
 	}
-	link, err := h.connect(ctx, address)
-	if err != nil {
-		return nil, fmt.Errorf("transport: dial %s: %w", address, err)
-	}
-	c, err := try(ctx, o.HandshakeTimeout, func() { link.closeSide(dialerSide) }, func() (Conn, error) {
-		a, err := dialHandshake(memShake{link, dialerSide}, o.offer(o.Hello))
-		if err != nil {
-			return nil, err
+	return dialMem(ctx, h, address, o, o.offer(o.Hello), func(link *memLink, a agreement) (Conn, error) {
+		c := &memConn{agreement: a, link: link, side: dialerSide}
+		c.dial = func(ctx context.Context) (io.ReadWriteCloser, error) {
+			return dialMem(ctx, h, address, o, o.bulkOffer(a), func(link *memLink, _ agreement) (io.ReadWriteCloser, error) {
+				return memShake{link, dialerSide}, nil
+			})
 		}
-		return &memConn{agreement: a, link: link, side: dialerSide}, nil
+		return c, nil
+	})
+}
+
+// dialMem connects to address and does the dialer's part of the handshake. finish
+// makes of the connection what it is for.
+func dialMem[C io.Closer](ctx context.Context, h *host, address string, o Options, own offer, finish func(*memLink, agreement) (C, error)) (c C, err error) {
+	link, err := h.connect(ctx, address, own.purpose == purposeBulk)
+	if err != nil {
+		return c, fmt.Errorf("transport: dial %s: %w", address, err)
+	}
+	c, err = try(ctx, o.HandshakeTimeout, func() { link.closeSide(dialerSide) }, func() (none C, err error) {
+		a, err := dialHandshake(memShake{link, dialerSide}, own)
+		if err != nil {
+			return none, err
+		}
+		return finish(link, a)
 	})
 	if err != nil {
-		return nil, fmt.Errorf("dial %s: %w", address, err)
+		return c, fmt.Errorf("dial %s: %w", address, err)
 	}
 	return c, nil
 }
 
 // connect makes a link to the listener at address and lets it in there.
-func (h *host) connect(ctx context.Context, address string) (*memLink, error) {
+func (h *host) connect(ctx context.Context, address string, bulk bool) (*memLink, error) {
 	to, _, err := net.SplitHostPort(address)
 	if err != nil {
 		return nil, err
@@ -301,11 +342,12 @@ func (h *host) connect(ctx context.Context, address string) (*memLink, error) {
 			continue
 		}
 		l := n.listeners[address]
-		if l == nil {
+		if l == nil || bulk && n.slim[to] {
 			n.mu.Unlock()
 			return nil, syscall.ECONNREFUSED
 		}
 		link := newMemLink(n, [2]string{h.name, to}, [2]string{h.newAddress(), address})
+		link.bulk = bulk
 		n.links[link] = struct{}{}
 		n.mu.Unlock()
 		l.admit(link)
@@ -323,11 +365,16 @@ type memListener struct {
 // admit starts the listener's side of a link.
 func (l *memListener) admit(link *memLink) {
 	l.lobby.admit(link.names[dialerSide], func() { link.closeSide(listenerSide) }, func(own offer) (Conn, error) {
+		own.claim = func(key linkKey, version int) error {
+			return l.lobby.claim(key, version, memShake{link, listenerSide})
+		}
 		a, err := listenHandshake(memShake{link, listenerSide}, own)
-		if err != nil {
+		if err != nil || a.bulk {
 			return nil, err
 		}
-		return &memConn{agreement: a, link: link, side: listenerSide}, nil
+		c := &memConn{agreement: a, link: link, side: listenerSide}
+		l.lobby.enlist(a.key, a.version, &c.bulkPort)
+		return c, nil
 	})
 }
 

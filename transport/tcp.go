@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"sync"
 	"time"
@@ -39,34 +40,43 @@ func (tcpTransport) Dial(ctx context.Context, address string, o Options) (Conn, 
 	if err != nil {
 		return nil, err
 	}
-	var dialer net.Dialer
-	tcp, err := dialer.DialContext(ctx, "tcp", address)
-	if err != nil {
-		return nil, fmt.Errorf("transport: %w", err)
-	}
-	c, err := try(ctx, o.HandshakeTimeout, func() { tcp.Close() }, func() (Conn, error) {
-		conn := tcp
-		if o.TLS != nil {
-			if conn, err = dialTLS(ctx, tcp, address, o.TLS); err != nil {
-				return nil, wrapHandshake(err)
-			}
-		}
-		a, err := dialHandshake(conn, o.offer(o.Hello))
+	return dialTCP(ctx, address, o, o.offer(o.Hello), func(conn, tcp net.Conn, a agreement) (Conn, error) {
+		c, err := newTCPConn(conn, tcp, false, a)
 		if err != nil {
 			return nil, err
 		}
-		return asConn(newTCPConn(conn, tcp, false, a))
+		c.dial = func(ctx context.Context) (io.ReadWriteCloser, error) {
+			return dialTCP(ctx, address, o, o.bulkOffer(a), func(conn, tcp net.Conn, _ agreement) (io.ReadWriteCloser, error) {
+				return tcpStream{conn, tcp}, nil
+			})
+		}
+		return c, nil
 	})
-	if err != nil {
-		return nil, fmt.Errorf("dial %s: %w", address, err)
-	}
-	return c, nil
 }
 
-// asConn keeps a nil *tcpConn from becoming a Conn that is not nil.
-func asConn(c *tcpConn, err error) (Conn, error) {
+// dialTCP connects to address and does the dialer's part of the handshakes. finish
+// makes of the connection what it is for.
+func dialTCP[C io.Closer](ctx context.Context, address string, o Options, own offer, finish func(conn, tcp net.Conn, a agreement) (C, error)) (c C, err error) {
+	var dialer net.Dialer
+	tcp, err := dialer.DialContext(ctx, "tcp", address)
 	if err != nil {
-		return nil, err
+		return c, fmt.Errorf("transport: %w", err)
+	}
+	c, err = try(ctx, o.HandshakeTimeout, func() { tcp.Close() }, func() (none C, err error) {
+		conn := tcp
+		if o.TLS != nil {
+			if conn, err = dialTLS(ctx, tcp, address, o.TLS); err != nil {
+				return none, wrapHandshake(err)
+			}
+		}
+		a, err := dialHandshake(conn, own)
+		if err != nil {
+			return none, err
+		}
+		return finish(conn, tcp, a)
+	})
+	if err != nil {
+		return c, fmt.Errorf("dial %s: %w", address, err)
 	}
 	return c, nil
 }
@@ -129,11 +139,19 @@ func (l *tcpListener) admit(tcp net.Conn) {
 			}
 			conn = secured
 		}
+		own.claim = func(key linkKey, version int) error {
+			return l.lobby.claim(key, version, tcpStream{conn, tcp})
+		}
 		a, err := listenHandshake(conn, own)
+		if err != nil || a.bulk {
+			return nil, err
+		}
+		c, err := newTCPConn(conn, tcp, true, a)
 		if err != nil {
 			return nil, err
 		}
-		return asConn(newTCPConn(conn, tcp, true, a))
+		l.lobby.enlist(a.key, a.version, &c.bulkPort)
+		return c, nil
 	})
 }
 

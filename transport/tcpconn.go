@@ -58,6 +58,7 @@ func (silence) Println(...any)        {}
 // tcpConn is a Conn over TCP.
 type tcpConn struct {
 	agreement
+	bulkPort
 	wire    *wire
 	session *yamux.Session
 	lanes   [numLanes]*yamux.Stream
@@ -95,13 +96,19 @@ func (c *tcpConn) MaxFrame() int      { return c.maxFrame }
 func (c *tcpConn) RemoteAddr() string { return c.wire.tcp.RemoteAddr().String() }
 
 func (c *tcpConn) Write(l Lane, batch []byte) error {
+	if l == Bulk {
+		if err := c.write(batch); err != nil {
+			return c.fail(err, "bulk connection")
+		}
+		return nil
+	}
 	if l >= numLanes {
 		return fmt.Errorf("transport: no %v", l)
 	}
 	for len(batch) > 0 {
 		n := min(len(batch), writeChunk)
 		if _, err := c.lanes[l].Write(batch[:n]); err != nil {
-			return c.fail(err)
+			return c.fail(err, c.wire.why())
 		}
 		batch = batch[n:]
 	}
@@ -109,34 +116,46 @@ func (c *tcpConn) Write(l Lane, batch []byte) error {
 }
 
 func (c *tcpConn) Read(l Lane, buf []byte) (int, error) {
-	if l >= numLanes {
+	if l >= numLanes && l != Bulk {
 		return 0, fmt.Errorf("transport: no %v", l)
 	}
 	if len(buf) == 0 {
 		return 0, nil
 	}
+	if l == Bulk {
+		n, err := c.read(buf)
+		if n > 0 {
+			return n, nil
+		}
+		return 0, c.fail(err, "bulk connection")
+	}
 	if c.closed.Load() {
-		return 0, c.fail(nil)
+		return 0, c.fail(nil, "")
 	}
 	n, err := c.lanes[l].Read(buf)
 	if n > 0 {
 		return n, nil // an error, if any, comes again
 	}
-	return 0, c.fail(err)
+	return 0, c.fail(err, c.wire.why())
 }
 
 // fail ends the link, which is of no use when a lane is not, and returns the
 // error to give.
-func (c *tcpConn) fail(err error) error {
+func (c *tcpConn) fail(err error, where string) error {
+	if err == ErrNoBulk {
+		return err
+	}
 	if c.closed.Load() {
 		return fmt.Errorf("%w by this side", ErrClosed)
 	}
 	c.session.Close()
-	return fmt.Errorf("%w: %v (%s)", ErrClosed, err, c.wire.why())
+	c.unplug()
+	return fmt.Errorf("%w: %v (%s)", ErrClosed, err, where)
 }
 
 func (c *tcpConn) Close() error {
 	c.closed.Store(true)
 	c.session.Close()
+	c.unplug()
 	return nil
 }

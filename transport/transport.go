@@ -18,8 +18,13 @@ const (
 	// Messages carries everything that processes say to each other.
 	Messages
 
-	// numLanes counts the lanes of protocol version 1.
+	// numLanes counts the lanes of a link's first connection.
 	numLanes = 2
+
+	// Bulk carries large bodies, over a network connection of its own, so that
+	// they hold up nothing in the other lanes. It can be used once OpenBulk has
+	// returned at the dialer's side of the link and that side has told the other.
+	Bulk Lane = 2
 )
 
 // String returns the lane's name.
@@ -29,6 +34,8 @@ func (l Lane) String() string {
 		return "control"
 	case Messages:
 		return "messages"
+	case Bulk:
+		return "bulk"
 	}
 	return fmt.Sprintf("lane %d", uint8(l))
 }
@@ -180,6 +187,18 @@ type Conn interface {
 	// taken from the network before can still be read; after our own Close
 	// nothing can. An error is ErrClosed, and the link is over.
 	Read(l Lane, buf []byte) (int, error)
+
+	// OpenBulk opens the lane Bulk, unless it is open: with a second connection to
+	// where the link was dialed, which proves that it belongs to the link. Only
+	// the side that dialed the link can; the other gets ErrNoBulk. It ends with
+	// ctx and with Options.HandshakeTimeout. An error leaves the link as it was.
+	// Call it only if the peer is known to understand (see the node's hello).
+	OpenBulk(ctx context.Context) error
+
+	// BulkOpen says whether the lane Bulk can be read and written. Until then
+	// these return ErrNoBulk. Once it has been used, the end of its connection is
+	// the end of the link, and the other way round.
+	BulkOpen() bool
 
 	// Close ends the link at once, whatever state it or the peer is in: all
 	// reads and writes that wait return, here now, at the peer as soon as the
