@@ -9,6 +9,8 @@ import (
 	"os"
 	"slices"
 	"strings"
+
+	"conclave/bench/machine"
 )
 
 func main() {
@@ -32,12 +34,12 @@ func main() {
 	bin, missing, err := build()
 	if err == nil {
 		var tables []*table
-		where, versions := machine(bin)
-		fmt.Print(where, "\n", versions, "\n")
+		where, peers := machine.Line(), versions(bin)
+		fmt.Print(where, "\n", peers, "\n")
 		tables, err = runAll(bin, without(missing, chosen), *runs, *quick)
 		fmt.Print(summary(tables))
 		if *jsonFile != "" {
-			text, failed := marshal(where+"\n"+versions, *runs, *quick, tables)
+			text, failed := marshal(where+"\n"+peers, *runs, *quick, tables)
 			err = errors.Join(err, failed, os.WriteFile(*jsonFile, text, 0o644))
 		}
 		if *svgFile != "" {

@@ -48,7 +48,7 @@ func Main(roles map[string]Role) {
 	fmt.Println("RESULT " + string(line))
 	// The other processes may need this one until the driver has heard of all.
 	_, _ = io.Copy(io.Discard, os.Stdin)
-	line, err = json.Marshal(Usage{CPU: (cpuTime() - c.base).Seconds(), PeakKB: peakKB()})
+	line, err = json.Marshal(Usage{CPU: (CPU() - c.base).Seconds(), PeakKB: peakKB()})
 	Check(err)
 	fmt.Println("FINAL " + string(line))
 }
@@ -72,7 +72,7 @@ func profile() (stop func()) {
 
 // Ready ends the preparation: what the process does from here on is measured.
 func (c *Child) Ready(words ...string) {
-	c.base = cpuTime()
+	c.base = CPU()
 	fmt.Println("READY " + strings.Join(words, " "))
 }
 
@@ -82,7 +82,8 @@ type Usage struct {
 	PeakKB float64 // of resident memory, since it began
 }
 
-func cpuTime() time.Duration {
+// CPU is the time that this process has taken so far, user and system.
+func CPU() time.Duration {
 	var r syscall.Rusage
 	Check(syscall.Getrusage(syscall.RUSAGE_SELF, &r))
 	return time.Duration(r.Utime.Nano() + r.Stime.Nano())

@@ -12,14 +12,14 @@ type Body struct{ A, B, C int }
 // that all of them live.
 func Idle(c *Child, t *Tally, spawn, send func(i int)) map[string]float64 {
 	c.Ready()
-	before := inUse()
+	before := InUse()
 	start := time.Now()
 	for i := range c.N {
 		spawn(i)
 	}
 	took := time.Since(start)
 	time.Sleep(200 * time.Millisecond) // those that start by themselves come to rest
-	bytes := inUse() - before
+	bytes := InUse() - before
 	for i := range c.N {
 		send(i)
 	}
@@ -30,8 +30,8 @@ func Idle(c *Child, t *Tally, spawn, send func(i int)) map[string]float64 {
 	}
 }
 
-// inUse is heap and stacks after a collection.
-func inUse() float64 {
+// InUse is heap and stacks after a collection.
+func InUse() float64 {
 	var m runtime.MemStats
 	runtime.GC()
 	runtime.GC()

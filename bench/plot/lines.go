@@ -13,7 +13,7 @@ type Series struct {
 
 // Lines draws how Y grows with X.
 func Lines(title, x, y, print string, all []Series) []byte {
-	const left, top, floor = 70, 36, 340
+	const left, top, floor = 70, 58, 350
 	height := floor + 50 + 18*len(all) + 24
 	c := newCanvas(height)
 	c.text(12, 20, "start", ink, title)
@@ -31,7 +31,7 @@ func Lines(title, x, y, print string, all []Series) []byte {
 		c.text(left-6, up.at(v)+4, "end", ink, number(v))
 	}
 	c.text((left+width-right)/2, floor+34, "middle", ink, x)
-	c.text(left, top-6, "start", ink, y)
+	c.text(left, top-10, "start", "#777777", y)
 	for i, s := range all {
 		colour := colours[i%len(colours)]
 		var path strings.Builder
