@@ -45,3 +45,6 @@ go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
 
 echo "== go test -race"
 CONCLAVE_REAL=1 go test -race "$@" ./...
+
+echo "== the modules of their own: bench, otel"
+for module in bench otel; do (cd "$module" && go vet ./... && go test ./...); done

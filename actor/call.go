@@ -57,7 +57,7 @@ func Call[R any](c Caller, to PID, body any) (R, error) {
 	if err != nil {
 		return zero, err
 	}
-	v, err, claimed := as[R](m.body, m.call)
+	v, err, claimed := as[R](m.body, m.call())
 	switch {
 	case err == nil:
 		return v, nil
@@ -141,16 +141,27 @@ func (p *Process) request(ctx context.Context, to PID, body any, timeout <-chan 
 		return Message{}, p.cause()
 	}
 	p.lastRef++
-	ref := p.lastRef
+	e := Envelope{Kind: KindCall, From: p.pid, To: to, Term: p.Term(), Ref: p.lastRef, Body: body}
+	if p.sys.cfg.Tracer == nil {
+		return p.exchange(ctx, e, timeout)
+	}
+	answered := p.sys.traceSend(ctx, &e)
+	m, err := p.exchange(ctx, e, timeout)
+	if answered != nil {
+		answered(err)
+	}
+	return m, err
+}
+
+// exchange sends a call and waits for its answer.
+func (p *Process) exchange(ctx context.Context, e Envelope, timeout <-chan time.Time) (Message, error) {
 	b := &p.box
 	b.mu.Lock()
 	if b.reply == nil {
 		b.reply = new(awaited)
 	}
-	b.reply.ref, b.reply.node = ref, to.node
+	b.reply.ref, b.reply.node = e.Ref, e.To.node
 	b.mu.Unlock()
-
-	e := Envelope{Kind: KindCall, From: p.pid, To: to, Term: p.Term(), Ref: ref, Body: body}
 	call, err := p.sys.sendCall(ctx, p, e)
 	sent, inTime := err == nil, true
 	if sent {
@@ -165,7 +176,7 @@ func (p *Process) request(ctx context.Context, to PID, body any, timeout <-chan 
 		return Message{}, p.cause() // a reply is mail too: none is handed out after the lease
 	case replied:
 		if lost, ok := replyErr.(lostCall); ok {
-			replyErr = lost(to)
+			replyErr = lost(e.To)
 		}
 		return m, replyErr
 	case !sent:
@@ -173,7 +184,7 @@ func (p *Process) request(ctx context.Context, to PID, body any, timeout <-chan 
 	case p.stopping.Load():
 		err = p.cause()
 	case !inTime:
-		err = fmt.Errorf("call to %s: %w", to, ErrTimeout)
+		err = fmt.Errorf("call to %s: %w", e.To, ErrTimeout)
 	}
 	p.sys.cancelCall(e, call)
 	return Message{}, err
@@ -264,7 +275,7 @@ var errWouldWait = errors.New("it would have to wait")
 // open notes a call to p; nil when p has ended.
 func (p *Process) open(e Envelope) *openCall {
 	c := &openCall{from: e.From, ref: e.Ref, owner: p}
-	c.claims = claims{e.Term, c}
+	c.claims = claims{e.Term, e.Carrier, c}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.ended {
@@ -322,27 +333,27 @@ func (p *Process) forget(from PID, ref uint64) {
 // answer that cannot be encoded for another node is an error, and the call stays
 // open for another answer.
 func (p *Process) Reply(m Message, body any) error {
-	if m.call == nil {
+	if m.call() == nil {
 		return ErrNoReplyWanted
 	}
 	if err := p.CheckTerm(); err != nil {
 		return err
 	}
-	e := Envelope{Kind: KindReply, From: p.pid, To: m.call.from, Term: p.Term(), Ref: m.call.ref, Body: body}
+	e := Envelope{Kind: KindReply, From: p.pid, To: m.call().from, Term: p.Term(), Ref: m.call().ref, Body: body}
 	if err, failed := body.(error); failed {
 		e.Kind, e.Body, e.Reason = KindReplyError, nil, err
 	}
-	if e.To.node != p.pid.node && m.call.state.Load() == callOpen {
+	if e.To.node != p.pid.node && m.call().state.Load() == callOpen {
 		if err := p.sys.route(p, e); err != nil {
 			return err // still open: the caller can be given another answer
 		}
-		m.call.close(callAnswered)
+		m.call().close(callAnswered)
 		return nil
 	}
 	switch {
-	case m.call.close(callAnswered):
+	case m.call().close(callAnswered):
 		p.sys.deliverReply(e)
-	case m.call.state.Load() == callForgotten:
+	case m.call().state.Load() == callForgotten:
 		p.sys.DeadLetter(e.dead(DeadLateReply))
 	default:
 		return ErrNoReplyWanted

@@ -76,7 +76,7 @@ func (s *System) deliverMail(e Envelope) Delivery {
 		}
 		it.claims = &call.claims
 	} else {
-		it.claims = claimsOf(e.Term)
+		it.claims = claimsOf(e.Term, e.Carrier)
 	}
 	// Mail by name has no reserve: its senders do not know whom to pause for.
 	switch p.push(it, e.Name == "") {

@@ -9,8 +9,8 @@ type Message struct {
 	From PID  // the sender; zero when it was sent from outside any process
 	Term Term // the term it was sent under; zero for mail that claims none
 
-	body any
-	call *openCall // set when somebody waits for a reply
+	body   any
+	claims *claims // nil for most
 }
 
 // item is a message as it lies in a mailbox: small, since most have no claims.
@@ -22,24 +22,28 @@ type item struct {
 
 // claims are what few messages come with. They do not change.
 type claims struct {
-	term Term
-	call *openCall
+	term    Term
+	carrier string    // of the Tracer
+	call    *openCall // set when somebody waits for a reply
 }
 
-// claimsOf are nil for no term.
-func claimsOf(t Term) *claims {
-	if t.IsZero() {
+// claimsOf are nil for mail that comes with nothing.
+func claimsOf(t Term, carrier string) *claims {
+	if t.IsZero() && carrier == "" {
 		return nil
 	}
-	return &claims{term: t}
+	return &claims{term: t, carrier: carrier}
 }
 
-func (it *item) call() *openCall {
-	if it.claims == nil {
+func (c *claims) openCall() *openCall {
+	if c == nil {
 		return nil
 	}
-	return it.claims.call
+	return c.call
 }
+
+func (it *item) call() *openCall   { return it.claims.openCall() }
+func (m *Message) call() *openCall { return m.claims.openCall() }
 
 // confirmed says whether the message was confirmed to its sender's node: from is
 // that node then, and no process. An Exited that a node caused looks the same but
@@ -50,18 +54,18 @@ func (it *item) confirmed() bool {
 
 // message is what the receiver sees: no sender, if no process sent it.
 func (it *item) message() Message {
-	m := Message{From: it.from, body: it.body}
+	m := Message{From: it.from, body: it.body, claims: it.claims}
 	if it.claims != nil {
-		m.Term, m.call = it.claims.term, it.claims.call
+		m.Term = it.claims.term
 	}
-	if m.From.serial == 0 && m.call == nil {
+	if m.From.serial == 0 && m.call() == nil {
 		m.From = PID{}
 	}
 	return m
 }
 
 // IsCall says whether the sender waits for a Reply.
-func (m Message) IsCall() bool { return m.call != nil }
+func (m Message) IsCall() bool { return m.call() != nil }
 
 // Body is the body as it is: the very value sent when the sender is on this
 // node; when it came from another, a string, number, bool, []byte, or slice or
@@ -117,7 +121,7 @@ type Raw struct {
 // interface for mail from this node, and [Raw] for mail from another. It says
 // false for any other type, and for bytes that do not decode.
 func As[T any](m Message) (T, bool) {
-	v, err, _ := as[T](m.body, m.call)
+	v, err, _ := as[T](m.body, m.call())
 	return v, err == nil
 }
 

@@ -28,7 +28,7 @@ func On[T any](x *Mux, f func(p *Process, body T, m Message) error) {
 	added := muxFunc{
 		typ: reflect.TypeFor[T](),
 		call: func(p *Process, m Message) (bool, error) {
-			v, err, claimed := as[T](m.body, m.call)
+			v, err, claimed := as[T](m.body, m.call())
 			if err != nil {
 				return claimed, nil // a body that does not decode is a dead letter already
 			}
@@ -85,6 +85,6 @@ func (x *Mux) Receive(p *Process, m Message) error {
 		return x.other(p, m)
 	}
 	p.sys.DeadLetter(DeadLetter{From: m.From, To: p.pid, Type: m.Type(), Term: m.Term, Reason: DeadUnhandled})
-	m.call.fail(&RemoteError{Text: "it handles no " + m.Type()})
+	m.call().fail(&RemoteError{Text: "it handles no " + m.Type()})
 	return nil
 }

@@ -76,6 +76,18 @@ func (s *System) Request(ctx context.Context, to PID, body any) (Message, error)
 
 // await sends e and waits for what answers it.
 func (s *System) await(ctx context.Context, e Envelope) (Message, error) {
+	if s.cfg.Tracer == nil {
+		return s.awaitAnswer(ctx, e)
+	}
+	answered := s.traceSend(ctx, &e)
+	m, err := s.awaitAnswer(ctx, e)
+	if answered != nil {
+		answered(err)
+	}
+	return m, err
+}
+
+func (s *System) awaitAnswer(ctx context.Context, e Envelope) (Message, error) {
 	if e.Kind == KindMessage && e.To.node == s.self.node {
 		err := s.put(ctx, nil, e)
 		if err == errNobody {

@@ -71,6 +71,7 @@ type ties struct {
 	ends     []func(PID, error)
 	started  func() // tells the supervisor
 	timers   *Timer // pending; they end with the process
+	tracing  *tracing
 }
 
 type watcher struct {
@@ -114,8 +115,18 @@ func (p *Process) Err() error {
 	return nil
 }
 
-// Value lets contexts derived from p find what they derive from.
-func (p *Process) Value(key any) any { return p.context().Value(key) }
+// Value is that of the message which the process works on, if the system has a
+// Tracer; it also lets contexts derived from p find what they derive from.
+func (p *Process) Value(key any) any {
+	if p.sys.cfg.Tracer != nil {
+		if ctx := p.traced(); ctx != nil {
+			if v := ctx.Value(key); v != nil {
+				return v
+			}
+		}
+	}
+	return p.context().Value(key)
+}
 
 func (p *Process) context() context.Context {
 	p.mu.Lock()
@@ -234,9 +245,16 @@ func (p *Process) runHandler() {
 			}
 			continue
 		}
+		traced := p.sys.cfg.Tracer != nil
+		if traced {
+			p.traceReceive(&m)
+		}
 		if err := p.handler.Receive(p, m); err != nil {
 			p.result(err)
 			return
+		}
+		if traced {
+			p.traceDone(nil)
 		}
 	}
 }

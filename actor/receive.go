@@ -29,11 +29,18 @@ func (p *Process) receive(timeout <-chan time.Time) (Message, error) {
 	if p.handler != nil {
 		return Message{}, ErrNotInHandler
 	}
+	traced := p.sys.cfg.Tracer != nil
+	if traced {
+		p.traceDone(nil)
+	}
 	for {
 		if p.mustStop() {
 			return Message{}, p.cause()
 		}
 		if m, ok := p.next(); ok {
+			if traced {
+				p.traceReceive(&m)
+			}
 			return m, nil
 		}
 		if !p.sleep(waitingMail, timeout) {
@@ -51,6 +58,10 @@ func Expect[T any](p *Process) (T, Message, error) {
 	if p.handler != nil {
 		return zero, Message{}, ErrNotInHandler
 	}
+	traced := p.sys.cfg.Tracer != nil
+	if traced {
+		p.traceDone(nil)
+	}
 	passed := 0 // how many unread messages are no T
 	for {
 		if p.mustStop() {
@@ -62,7 +73,11 @@ func Expect[T any](p *Process) (T, Message, error) {
 			v, err, claimed := as[T](it.body, it.call())
 			switch {
 			case err == nil:
-				return v, p.take(i), nil
+				m := p.take(i)
+				if traced {
+					p.traceReceive(&m)
+				}
+				return v, m, nil
 			case claimed:
 				p.take(i)
 			default:

@@ -33,6 +33,8 @@ type Envelope struct {
 	Ref    uint64
 	Body   any   // messages, calls, replies
 	Reason error // exits, stops, downs, failed calls
+
+	Carrier string // messages, calls: of the Tracer
 }
 
 // Router takes what is addressed to processes of other nodes. A node supplies it.

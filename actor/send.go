@@ -55,10 +55,18 @@ func (s *System) SendName(ctx context.Context, node NodeID, name string, body an
 // send delivers a message of sender (nil: none), locally or through the router.
 // That there is nobody to take it is a dead letter and no error.
 func (s *System) send(ctx context.Context, sender *Process, e Envelope) error {
-	if err := s.put(ctx, sender, e); err != errNobody {
-		return err
+	var sent func(error)
+	if s.cfg.Tracer != nil {
+		sent = s.traceSend(ctx, &e)
 	}
-	return nil
+	err := s.put(ctx, sender, e)
+	if err == errNobody {
+		err = nil
+	}
+	if sent != nil {
+		sent(err)
+	}
+	return err
 }
 
 // errNobody is what put says where send keeps silent.
@@ -79,7 +87,7 @@ func (s *System) put(ctx context.Context, sender *Process, e Envelope) error {
 	if target == nil {
 		return errNobody
 	}
-	it := item{from: e.From, body: e.Body, claims: claimsOf(e.Term)}
+	it := item{from: e.From, body: e.Body, claims: claimsOf(e.Term, e.Carrier)}
 	for {
 		switch target.push(it, false) {
 		case pushFull:

@@ -146,6 +146,9 @@ func (p *Process) leave() {
 	}
 	p.mu.Unlock()
 	if t != nil {
+		if tr := t.tracing; tr != nil && tr.done != nil {
+			tr.done(reason)
+		}
 		t.dropTimers()
 		for _, name := range t.names {
 			s.Unregister(name, p.pid)
@@ -175,7 +178,7 @@ func (p *Process) leave() {
 			s.DeadLetter(DeadLetter{From: m.From, To: p.pid, Type: typeName(m.body), Term: m.Term, Reason: DeadNoProcess})
 			// A call that was never taken out was certainly not carried out:
 			// its caller is told so, as if the process had been gone before.
-			m.call.fail(&EndedError{PID: p.pid})
+			m.call().fail(&EndedError{PID: p.pid})
 		}
 	}
 	if len(confirmed) > 0 {

@@ -119,7 +119,7 @@ func (s *supervising) request(m Message) {
 		return
 	default:
 		s.p.sys.DeadLetter(DeadLetter{From: m.From, To: s.p.pid, Type: m.Type(), Term: m.Term, Reason: DeadUnhandled})
-		m.call.fail(&RemoteError{Text: "a supervisor handles no " + m.Type()})
+		m.call().fail(&RemoteError{Text: "a supervisor handles no " + m.Type()})
 		return
 	}
 	s.asked = ask

@@ -15,6 +15,7 @@ type SystemConfig struct {
 	Directory Directory // nil: there is no cluster to ask
 	Mailbox   Mailbox   // the default for processes; zero: DefaultMailboxLimit, Refuse
 	Logger    *slog.Logger
+	Tracer    Tracer // nil: nothing is traced
 
 	// Hooks, called on whatever goroutine finds out; they must not block.
 	OnDeadLetter func(DeadLetter)

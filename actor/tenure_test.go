@@ -85,7 +85,7 @@ func TestEndOfTenure(t *testing.T) {
 			wantErr(t, p.SendName(p.Self(), "x", 1), ErrTermOver)
 			_, err := p.Request(p.Self(), 1)
 			wantErr(t, err, ErrTermOver)
-			wantErr(t, p.Reply(Message{call: &openCall{}}, 1), ErrTermOver)
+			wantErr(t, p.Reply(Message{claims: &claims{call: &openCall{}}}, 1), ErrTermOver)
 			time.Sleep(time.Minute) // its code takes that long to return
 			return p.Err()
 		}, InTenure(tenure), OnExit(func(_ PID, reason error) { end <- reason }))

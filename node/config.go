@@ -85,6 +85,9 @@ type Config struct {
 	// the cluster by themselves. Default (nil): all.
 	AdvertiseNames func(name string) bool
 
+	// Tracer follows messages through the cluster; see actor.Tracer, and the module
+	// conclave/otel for OpenTelemetry. Nil: nothing is traced.
+	Tracer actor.Tracer
 	// Logger gets what an operator should know. Default slog.Default.
 	Logger *slog.Logger
 	// Limits bound what the node holds in memory.

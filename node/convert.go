@@ -65,6 +65,9 @@ func fillFrame(f *transport.Frame, e *actor.Envelope, typ string, body []byte) {
 	if !e.Term.IsZero() {
 		f.Scope, f.TermNumber = e.Term.Scope(), e.Term.Number()
 	}
+	if e.Carrier != "" {
+		f.Ext = transport.AppendExtension(nil, transport.ExtTrace, []byte(e.Carrier))
+	}
 	switch e.Kind {
 	case actor.KindStop:
 		f.Flags = exitStop
@@ -87,6 +90,10 @@ func (p *peer) envelope(c *connection, f *transport.Frame) (e actor.Envelope, ok
 	e.From = p.base.WithSerial(f.From)
 	e.To = p.links.self.WithSerial(f.To)
 	e.Name, e.Ref = f.ToName, f.Ref
+	if p.links.traced && len(f.Ext) > 0 {
+		carrier, _ := transport.Extension(f.Ext, transport.ExtTrace)
+		e.Carrier = string(carrier)
+	}
 	if f.Scope != "" {
 		e.Term = actor.MakeTerm(c.cluster, f.Scope, f.TermNumber)
 	}

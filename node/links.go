@@ -27,6 +27,7 @@ type links struct {
 	event     func(Event)
 	announce  func(send func(actor.Term, actor.PID)) // tells a new peer what is held here
 	now       func() time.Duration
+	traced    bool // there is a Tracer
 
 	listener transport.Listener // nil for a guest
 	lastConn atomic.Int64
@@ -147,6 +148,7 @@ func newLinks(cfg Config, event func(Event), announce func(func(actor.Term, acto
 		transport: cfg.Transport,
 		limits:    cfg.Limits,
 		event:     event,
+		traced:    cfg.Tracer != nil,
 		announce:  announce,
 		now:       func() time.Duration { return time.Since(start) },
 		told:      make(map[actor.PID]map[*peer]struct{}),

@@ -92,6 +92,7 @@ func Start(ctx context.Context, cfg Config) (*Node, error) {
 		Router:       n.links,
 		Directory:    (*directory)(n),
 		Mailbox:      cfg.Limits.Mailbox,
+		Tracer:       cfg.Tracer,
 		Logger:       cfg.Logger,
 		OnDeadLetter: n.deadLetter,
 		OnTerm:       n.termHeard,

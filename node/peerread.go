@@ -72,7 +72,7 @@ const longestRun = 64
 // add says false of a frame that is not plain mail. unread is how many bytes have
 // been read behind it.
 func (r *mailRun) add(f *transport.Frame, unread int) bool {
-	if f.Kind != transport.Message || f.Ref != 0 || f.To == 0 || f.Scope != "" {
+	if f.Kind != transport.Message || f.Ref != 0 || f.To == 0 || f.Scope != "" || len(f.Ext) > 0 {
 		return false
 	}
 	if f.To != r.to || len(r.mail) == longestRun {
