@@ -118,7 +118,7 @@ func TestOrderedPairsOverTCPKeepTheirOrderAndHearOfEveryLoss(t *testing.T) {
 	t.Cleanup(func() { server.Close() })
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	defer cancel()
-	cut := &cutter{Transport: transport.NewTCP()}
+	cut := NewShaky(transport.NewTCP(), s)
 	var nodes []Spawner
 	for range 3 {
 		n, err := node.Start(ctx, node.Config{
@@ -138,75 +138,10 @@ func TestOrderedPairsOverTCPKeepTheirOrderAndHearOfEveryLoss(t *testing.T) {
 		Mailbox: actor.Mailbox{Limit: 1000, Policy: actor.Wait},
 	}
 	// A connection is cut each time that so many more bytes have been written.
-	cut.each = max(300_000, 3*int64(*messages))
-	cut.rnd = rand.New(rand.NewPCG(s, 1))
+	cut.CutEach(max(300_000, 3*int64(*messages)))
 	v := l.Run(nodes)
-	t.Logf("%d connections cut", cut.cuts)
+	t.Logf("%d connections cut", cut.Cuts())
 	judge(t, l, v)
-}
-
-// cutter is a Transport whose connections are closed at random.
-type cutter struct {
-	transport.Transport
-	each int64
-
-	mu      sync.Mutex
-	rnd     *rand.Rand
-	conns   []*cutConn
-	written int64
-	cuts    int
-}
-
-func (c *cutter) Listen(ctx context.Context, address string, o transport.Options) (transport.Listener, error) {
-	l, err := c.Transport.Listen(ctx, address, o)
-	return cutListener{l, c}, err
-}
-
-func (c *cutter) Dial(ctx context.Context, address string, o transport.Options) (transport.Conn, error) {
-	return c.wrap(c.Transport.Dial(ctx, address, o))
-}
-
-func (c *cutter) wrap(conn transport.Conn, err error) (transport.Conn, error) {
-	if err != nil {
-		return nil, err
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	own := &cutConn{conn, c}
-	c.conns = append(c.conns, own)
-	return own, nil
-}
-
-type cutListener struct {
-	transport.Listener
-	c *cutter
-}
-
-func (l cutListener) Accept() (transport.Conn, error) { return l.c.wrap(l.Listener.Accept()) }
-
-type cutConn struct {
-	transport.Conn
-	c *cutter
-}
-
-func (c *cutConn) Write(l transport.Lane, batch []byte) error {
-	c.c.wrote(len(batch))
-	return c.Conn.Write(l, batch)
-}
-
-// wrote counts, and cuts when it is time.
-func (c *cutter) wrote(n int) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.written += int64(n)
-	if c.rnd == nil || len(c.conns) == 0 || c.written < c.each {
-		return
-	}
-	c.written = 0
-	i := c.rnd.IntN(len(c.conns))
-	c.conns[i].Close()
-	c.conns = append(c.conns[:i], c.conns[i+1:]...)
-	c.cuts++
 }
 
 // The checks themselves.

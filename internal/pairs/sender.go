@@ -16,8 +16,16 @@ type Plan struct {
 	Each int                    // how many messages to each
 	Size func(r *rand.Rand) int // of a message's padding in bytes; nil: none
 	Seed uint64
+	// Every is how long a turn takes, in which one message goes to each; 0: no
+	// longer than it must.
+	Every time.Duration
+	// Until is when sending ends, though not all is sent. Zero: only when it is.
+	Until time.Time
 	// Patience is how long the news of a lost link may take.
 	Patience time.Duration
+	// Gone says that the node of a receiver has left for good: behind a lost link
+	// the receiver has ended then. Nil: none has.
+	Gone func(actor.PID) bool
 }
 
 // stream is the sender's side of one pair.
@@ -27,6 +35,8 @@ type stream struct {
 	total  int
 	epochs []int // how many were sent in each; the last one is the present
 	over   bool  // the receiver has ended: it cannot be asked any more
+
+	settled bool // it is in the verdict
 }
 
 // sender sends to all its receivers in turn.
@@ -40,15 +50,21 @@ type sender struct {
 }
 
 // Send is a process that carries out the plan and hands what has become of it to
-// done. id tells senders apart.
+// done. id tells senders apart. One that is told to stop before it has asked its
+// receivers hands over how many messages nothing is known of.
 func Send(id int, plan Plan, done func(Verdict)) actor.Func {
 	return func(p *actor.Process) error {
 		s := &sender{Process: p, id: id, plan: plan, rnd: rand.New(rand.NewPCG(plan.Seed, uint64(id)))}
-		if err := s.run(); err != nil {
-			return err // it was told to stop: nothing is known of what it sent last
+		err := s.run()
+		if err != nil { // it was told to stop
+			for _, st := range s.streams {
+				if !st.settled {
+					s.verdict.Unasked += st.total
+				}
+			}
 		}
 		done(s.verdict)
-		return nil
+		return err
 	}
 }
 
@@ -56,13 +72,21 @@ func (s *sender) run() error {
 	for _, to := range s.plan.To {
 		s.streams = append(s.streams, &stream{to: to, ref: s.Monitor(to), epochs: []int{0}})
 	}
+	due := time.Now()
 	for range s.plan.Each {
+		if !s.plan.Until.IsZero() && time.Now().After(s.plan.Until) || s.allOver() {
+			break
+		}
 		for n, st := range s.streams {
 			if err := s.send(n, st); err != nil {
 				return err
 			}
 		}
-		if err := s.hear(); err != nil {
+		due = due.Add(s.plan.Every)
+		if late := time.Since(due); late > 0 {
+			due = due.Add(late) // what was missed is not made up for
+		}
+		if err := s.hear(time.Until(due)); err != nil {
 			return err
 		}
 	}
@@ -95,10 +119,20 @@ func (s *sender) send(n int, st *stream) error {
 	return nil
 }
 
-// hear takes note of what the sender has been told so far.
-func (s *sender) hear() error {
-	for {
-		m, err := s.ReceiveTimeout(0)
+func (s *sender) allOver() bool {
+	for _, st := range s.streams {
+		if !st.over {
+			return false
+		}
+	}
+	return true
+}
+
+// hear takes note of what the sender has been told so far, and is told until that
+// has passed.
+func (s *sender) hear(wait time.Duration) error {
+	for until := time.Now().Add(wait); ; wait = time.Until(until) {
+		m, err := s.ReceiveTimeout(max(0, wait))
 		switch {
 		case errors.Is(err, actor.ErrTimeout):
 			return nil
@@ -120,7 +154,7 @@ func (s *sender) told(m actor.Message) {
 			continue
 		}
 		s.verdict.Told++
-		if !errors.Is(down.Reason, actor.LinkLost) {
+		if !errors.Is(down.Reason, actor.LinkLost) || s.plan.Gone != nil && s.plan.Gone(st.to) {
 			st.over = true
 			return
 		}
@@ -160,6 +194,7 @@ func (s *sender) settle(n int, st *stream) error {
 		}
 	}
 	s.verdict.Ended += st.total
+	st.settled = true
 	return nil
 }
 
@@ -188,6 +223,7 @@ func (s *sender) awaitNews(st *stream) error {
 
 func (s *sender) compare(n int, st *stream, r report) {
 	s.verdict.Sent += st.total
+	st.settled = true
 	for epoch, sent := range st.epochs {
 		got := s.received(r, epoch)
 		if got > sent {
