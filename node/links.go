@@ -181,11 +181,6 @@ func (l *links) begin(s *actor.System, log *slog.Logger) {
 	l.logger.Store(log)
 }
 
-// retireLater takes the peer out of the table unless it is used again.
-func (l *links) retireLater(p *peer) {
-	time.AfterFunc(retireAfter, func() { p.post(evRetire{}) })
-}
-
 const retireAfter = time.Minute
 
 func (l *links) linkUp(p *peer, c *connection) {

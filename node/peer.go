@@ -70,7 +70,6 @@ func newPeer(l *links, id actor.NodeID) *peer {
 		paused: make(map[uint64]chan struct{}),
 	}
 	l.running.Go(p.run)
-	l.retireLater(p)
 	return p
 }
 

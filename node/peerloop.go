@@ -14,6 +14,9 @@ func (p *peer) run() {
 	machine := linkup{lower: p.links.self.Node().Incarnation < p.id.Incarnation}
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
+	// A timer that outlived the loop would keep all of a stopped node in memory.
+	retirement := time.NewTicker(retireAfter)
+	defer retirement.Stop()
 	for {
 		now := p.links.now()
 		next := time.Hour
@@ -28,16 +31,14 @@ func (p *peer) run() {
 		select {
 		case event = <-p.events:
 		case <-timer.C:
-		case <-p.links.done:
-			p.end()
-			return
-		}
-		if _, ok := event.(evRetire); ok {
+		case <-retirement.C:
 			if p.retire(&machine) {
 				return
 			}
-			p.links.retireLater(p)
 			continue
+		case <-p.links.done:
+			p.end()
+			return
 		}
 		if e, ok := event.(evBulk); ok {
 			if c := p.connection(e.conn); c != nil && e.conn == machine.live {
@@ -56,10 +57,8 @@ func (p *peer) run() {
 	}
 }
 
-// evRetire asks the loop to take an idle peer out of the table.
-type evRetire struct{}
-
-// retire ends a peer for which nothing is left to do.
+// retire takes a peer for which nothing is left to do out of the table. Its loop
+// ends then.
 func (p *peer) retire(m *linkup) bool {
 	if m.live != 0 || m.in != 0 || m.out != 0 || m.wanted || m.phase == dialing {
 		return false
@@ -235,6 +234,7 @@ func (p *peer) lost(err error) {
 		// What had arrived is delivered before anybody hears that the link is
 		// over, and before anything that comes over the next one.
 		p.last.readers.Wait()
+		p.last = nil // with its buffers: the peer itself is remembered for a while
 	}
 	p.links.linkDown(p, err)
 	p.down(actor.LinkLost)

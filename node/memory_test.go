@@ -1,0 +1,75 @@
+package node_test
+
+import (
+	"context"
+	"runtime"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"conclave/node"
+	"conclave/transport"
+)
+
+// counted is a Transport that counts its connections, and which of them nothing
+// refers to any more.
+type counted struct {
+	transport.Transport
+	made, freed atomic.Int64
+}
+
+type countedConn struct{ transport.Conn }
+
+func (c *counted) Dial(ctx context.Context, address string, o transport.Options) (transport.Conn, error) {
+	conn, err := c.Transport.Dial(ctx, address, o)
+	if err != nil {
+		return nil, err
+	}
+	own := &countedConn{conn}
+	c.made.Add(1)
+	runtime.AddCleanup(own, func(freed *atomic.Int64) { freed.Add(1) }, &c.freed)
+	return own, nil
+}
+
+// A connection has a megabyte of buffers or more. The peer itself is remembered for
+// a minute.
+func TestLostLinkIsNotKeptInMemory(t *testing.T) {
+	overTCP(t, func(c *cluster) {
+		count := &counted{Transport: transport.NewTCP()}
+		a := c.node("a", func(cfg *node.Config) { cfg.Transport = count })
+		for range 3 {
+			b := c.node("b")
+			home, mail := b.sink()
+			c.ok(a.Send(home, "hello"))
+			next(c, mail)
+			b.stop()
+		}
+		c.await("the links to be freed", func() bool {
+			runtime.GC()
+			return count.made.Load() >= 3 && count.freed.Load() == count.made.Load()
+		})
+	})
+}
+
+func TestStoppedNodeIsNotKeptInMemory(t *testing.T) {
+	overTCP(t, func(c *cluster) {
+		b := c.node("b")
+		home, mail := b.sink()
+		var freed atomic.Bool
+		func() {
+			n, err := node.Start(c.brief(), node.Config{Name: "a", ZooKeeper: c.servers, Root: c.root, SessionTimeout: testSession, Logger: testLogger()})
+			c.ok(err)
+			runtime.AddCleanup(n, func(freed *atomic.Bool) { freed.Store(true) }, &freed)
+			c.ok(n.Ready(c.brief()))
+			c.ok(n.Send(home, "hello"))
+			next(c, mail)
+			ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+			defer cancel()
+			c.ok(n.Stop(ctx))
+		}()
+		c.await("the node to be freed", func() bool {
+			runtime.GC()
+			return freed.Load()
+		})
+	})
+}
