@@ -102,6 +102,8 @@ type Encoded interface {
 	TypeName() string
 	// Is says whether t, or what t points at, goes by that name.
 	Is(t reflect.Type) bool
+	// IsNil says whether the body is a nil pointer, or nil.
+	IsNil() bool
 	// Decode reads the body into what into points at. When it fails, it has
 	// made the body a dead letter.
 	Decode(into any) error
@@ -148,6 +150,16 @@ func asOther[T any](body any, call *openCall) (v T, err error, claimed bool) {
 	if e, ok := body.(Encoded); ok {
 		switch {
 		case e.Is(want):
+			if want.Kind() == reflect.Pointer && !e.IsNil() {
+				// Straight into what it will point at: no variable for the pointer.
+				if into, ok := reflect.New(want.Elem()).Interface().(T); ok {
+					if err := e.Decode(into); err != nil {
+						call.fail(err)
+						return v, err, true
+					}
+					return into, nil, true
+				}
+			}
 			into := new(T)
 			err := e.Decode(into)
 			if err != nil {

@@ -39,6 +39,13 @@ func TestPointerAndValueAreOneType(t *testing.T) {
 	if v, ok := As[*order](message((*order)(nil))); !ok || v != nil {
 		t.Error("a nil pointer is not itself")
 	}
+	if v, ok := As[*order](message(encoded(s, (*order)(nil), PID{}))); !ok || v != nil {
+		t.Error("a nil pointer from another node is not nil")
+	}
+	type pointer *order
+	if v, ok := As[pointer](message(encoded(s, o, PID{}))); !ok || *v != o {
+		t.Error("a value from another node is not read through a defined pointer type")
+	}
 }
 
 func TestNilBodyIsOfNoType(t *testing.T) {

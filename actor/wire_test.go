@@ -38,6 +38,8 @@ func (b *jsonBody) Is(t reflect.Type) bool {
 	return t.String() == b.typ
 }
 
+func (b *jsonBody) IsNil() bool { return string(b.data) == "null" }
+
 func (b *jsonBody) Decode(into any) error {
 	err := json.Unmarshal(b.data, into)
 	if err != nil {

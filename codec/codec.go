@@ -56,6 +56,9 @@ func (i *typeInfo) append(dst []byte, body any) (out []byte, err error) {
 	return i.coder().encode(dst, reflect.ValueOf(body), MaxDepth)
 }
 
+// IsNil says whether data is a nil pointer, or nil of another kind.
+func IsNil(data []byte) bool { return len(data) == 1 && data[0] == codeNil }
+
 // Decode reads data, the body of a message whose type is called typeName, into
 // what into points at. That must be of a type of that name: a T, or a *T, which
 // becomes nil if a nil pointer was sent. Whatever it held before is gone, also

@@ -100,7 +100,7 @@ func readDirect(data []byte, into Reader) (err error) {
 // readNew reads data into what into, a **T, points at: a new *T, or nil.
 func readNew(data []byte, into any) error {
 	v := reflect.ValueOf(into).Elem()
-	if len(data) == 1 && data[0] == codeNil {
+	if IsNil(data) {
 		v.SetZero()
 		return nil
 	}

@@ -45,7 +45,7 @@ var basics = func() map[string]reflect.Type {
 func Value(typeName string, data []byte) (v any, ok bool) {
 	t := basics[typeName]
 	if t == nil {
-		return nil, typeName == "nil" && len(data) == 1 && data[0] == codeNil
+		return nil, typeName == "nil" && IsNil(data)
 	}
 	c, n, rest := next(data)
 	switch { // the most frequent: these need no variable to decode into

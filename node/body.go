@@ -43,6 +43,8 @@ func (b *remoteBody) TypeName() string { return b.typ }
 
 func (b *remoteBody) Is(t reflect.Type) bool { return codec.Is(b.typ, t) }
 
+func (b *remoteBody) IsNil() bool { return codec.IsNil(b.data) }
+
 func (b *remoteBody) Decode(into any) error {
 	err := codec.Decode(b.typ, b.data, into)
 	if err != nil {
