@@ -9,10 +9,11 @@ require (
 	github.com/hashicorp/yamux v0.1.2
 	github.com/nats-io/nats-server/v2 v2.10.29
 	github.com/nats-io/nats.go v1.41.2
-	github.com/vmihailenco/msgpack/v5 v5.4.1
 	google.golang.org/grpc v1.60.1
 	google.golang.org/protobuf v1.33.0
 )
+
+require github.com/vmihailenco/msgpack/v5 v5.4.1 // indirect
 
 require (
 	ergo.services/ergo v0.0.0
