@@ -16,6 +16,7 @@ import (
 func main() {
 	quick := flag.Bool("quick", false, "less work in each run, and two runs unless -runs says otherwise")
 	only := flag.String("only", "", "the workloads to run, such as L1,R1; default all")
+	who := flag.String("who", "", "the contenders, such as conclave,NATS: those whose names begin so; default all")
 	runs := flag.Int("runs", 0, "how many runs of each; default 5")
 	jsonFile := flag.String("json", "", "`file` for all figures, as JSON")
 	svgFile := flag.String("svg", "", "`file` for a picture of the ratios")
@@ -26,7 +27,7 @@ func main() {
 			*runs = 2
 		}
 	}
-	chosen, err := choose(*only)
+	chosen, err := choose(*only, *who)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(2)
@@ -67,23 +68,36 @@ func runAll(bin string, chosen []*workload, runs int, quick bool) (tables []*tab
 	return tables, err
 }
 
-func choose(only string) ([]*workload, error) {
-	if only == "" {
-		return workloads, nil
-	}
-	var chosen []*workload
+// choose finds the workloads of those names, with the contenders of those names.
+func choose(only, who string) (chosen []*workload, err error) {
 	for name := range strings.SplitSeq(only, ",") {
-		found := false
-		for _, w := range workloads {
-			if strings.EqualFold(w.name, strings.TrimSpace(name)) {
-				chosen, found = append(chosen, w), true
-			}
+		i := slices.IndexFunc(workloads, func(w *workload) bool { return strings.EqualFold(w.name, strings.TrimSpace(name)) })
+		switch {
+		case i >= 0:
+			chosen = append(chosen, workloads[i])
+		case only == "":
+			chosen = workloads
+		default:
+			return nil, fmt.Errorf("-only: there is no workload %q; there are %s", name, names(workloads))
 		}
-		if !found {
-			return nil, fmt.Errorf("-only: there is no workload %q; there are %s", name, names())
-		}
+	}
+	chosen = keep(chosen, func(c *contender) bool {
+		return slices.ContainsFunc(strings.Split(who, ","), func(name string) bool {
+			return strings.HasPrefix(strings.ToLower(c.name), strings.ToLower(strings.TrimSpace(name)))
+		})
+	})
+	if len(chosen) == 0 {
+		return nil, fmt.Errorf("-who: none of %q does any of it", who)
 	}
 	return chosen, nil
+}
+
+func names(workloads []*workload) string {
+	var all []string
+	for _, w := range workloads {
+		all = append(all, w.name)
+	}
+	return strings.Join(all, ", ")
 }
 
 // without leaves out the contenders whose programs are missing, and says so.
@@ -91,21 +105,19 @@ func without(missing map[string]string, chosen []*workload) []*workload {
 	for program, why := range missing {
 		fmt.Printf("%s is left out: %s.\n\n", program, why)
 	}
-	var all []*workload
-	for _, w := range chosen {
-		w := *w
-		w.contenders = slices.DeleteFunc(slices.Clone(w.contenders), func(c *contender) bool { return missing[c.program] != "" })
-		all = append(all, &w)
-	}
-	return all
+	return keep(chosen, func(c *contender) bool { return missing[c.program] == "" })
 }
 
-func names() string {
-	var all []string
-	for _, w := range workloads {
-		all = append(all, w.name)
+// keep leaves out contenders, and workloads that have none left.
+func keep(chosen []*workload, wanted func(*contender) bool) (all []*workload) {
+	for _, w := range chosen {
+		w := *w
+		w.contenders = slices.DeleteFunc(slices.Clone(w.contenders), func(c *contender) bool { return !wanted(c) })
+		if len(w.contenders) > 0 {
+			all = append(all, &w)
+		}
 	}
-	return strings.Join(all, ", ")
+	return all
 }
 
 // measure runs all contenders in turn, and all of them again: what disturbs the

@@ -87,15 +87,14 @@ func (t *table) verdicts(m metric) []verdict {
 			v.Target = fmt.Sprintf("%s: %s × %s", g.who.short(), figure(g.atLeast), g.than.name)
 		}
 		v.Met = times >= g.atLeast && t.lost(g.who) == "0"
-		verb := "not met"
+		v.Reached = known(reached)
+		v.text = fmt.Sprintf("%s: not met (%s %s)", v.Target, figure(reached), unit)
 		switch {
 		case math.IsNaN(times):
-			verb, reached = "not known", 0
+			v.text = v.Target + ": not known"
 		case v.Met:
-			verb = "met"
+			v.text = fmt.Sprintf("%s: met (%s %s)", v.Target, figure(reached), unit)
 		}
-		v.Reached = reached
-		v.text = fmt.Sprintf("%s: %s (%s %s)", v.Target, verb, figure(reached), unit)
 		all = append(all, v)
 	}
 	return all
@@ -105,7 +104,7 @@ func (t *table) verdicts(m metric) []verdict {
 // the best peer, and the targets.
 func summary(tables []*table) string {
 	var b strings.Builder
-	b.WriteString("### Summary\n\n| | | ours | best peer | ratio | targets |\n|---|---|---|---|--:|---|\n")
+	b.WriteString("### Summary\n\n| | | ours | best peer | ratio | CPU of each, µs | targets |\n|---|---|---|---|--:|--:|---|\n")
 	for _, t := range tables {
 		for _, m := range t.w.metrics {
 			mine, figureOfMine := t.best(m, group{has: func(c *contender) bool { return c.kind == ours }})
@@ -114,8 +113,9 @@ func summary(tables []*table) string {
 			for _, v := range t.verdicts(m) {
 				met = append(met, v.text)
 			}
-			fmt.Fprintf(&b, "| %s | %s | %s %s | %s %s | %s | %s |\n", t.w.name, m.name, figure(figureOfMine), mine.label(m),
-				figure(figureOfTheirs), theirs.label(m), times(m.factor(figureOfMine, figureOfTheirs)), strings.Join(met, "; "))
+			fmt.Fprintf(&b, "| %s | %s | %s %s | %s %s | %s | %s, %s | %s |\n", t.w.name, m.name, figure(figureOfMine), mine.label(m),
+				figure(figureOfTheirs), theirs.label(m), times(m.factor(figureOfMine, figureOfTheirs)),
+				figure(t.cpu(mine)), figure(t.cpu(theirs)), strings.Join(met, "; "))
 		}
 	}
 	return b.String()

@@ -16,12 +16,8 @@ func main() {
 	child.Main(child.With(map[string]child.Role{"broker": broker}, child.Roles("", open)))
 }
 
-// maxPending is how many bytes the server holds for a client that is slower than
-// others: by default 64 MiB, and then it cuts the client off.
-const maxPending = 4 << 30
-
 func broker(c *child.Child) map[string]float64 {
-	s, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: -1, NoLog: true, NoSigs: true, MaxPending: maxPending})
+	s, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: -1, NoLog: true, NoSigs: true})
 	child.Check(err)
 	go s.Start()
 	if !s.ReadyForConnections(10 * time.Second) {
