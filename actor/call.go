@@ -278,8 +278,16 @@ func (p *Process) open(e Envelope) *openCall {
 	c.claims = claims{e.Term, e.Carrier, c}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.ended {
+	if !p.openLocked(c) {
 		return nil
+	}
+	return c
+}
+
+// openLocked puts a call in p's list; false when p has ended.
+func (p *Process) openLocked(c *openCall) bool {
+	if p.ended {
+		return false
 	}
 	if c.next = p.calls; c.next != nil {
 		c.next.prev = c
@@ -288,7 +296,7 @@ func (p *Process) open(e Envelope) *openCall {
 	if c.from.node != p.pid.node {
 		p.tieLocked(c.from.node)
 	}
-	return c
+	return true
 }
 
 // close takes the call off its owner's list. It says whether the call was still

@@ -1,10 +1,12 @@
 package actor
 
-// Mail is a message from another node, without name, term, or anybody who wants
-// to know what becomes of it. Its From has serial 0 if no process sent it.
+// Mail is a message from another node, or a call, without name, term, trace, or a
+// node that wants to know what becomes of it. Its From has serial 0 if no process
+// sent it.
 type Mail struct {
 	From PID
 	Body any
+	Call uint64 // the Ref of the Reply that its sender waits for; 0: it is no call
 }
 
 // DeliverMail hands on what came from another node for one process: the same as
@@ -13,16 +15,21 @@ type Mail struct {
 func (s *System) DeliverMail(to PID, mail []Mail) Delivery {
 	p := s.table.get(to.serial)
 	if p == nil {
-		s.deadMail(to, mail, DeadNoProcess)
+		s.refuseMail(to, mail, DeadNoProcess)
 		return Refused
 	}
-	n, result := p.pushMail(mail)
+	calls, ok := p.openCalls(mail)
+	if !ok {
+		s.refuseMail(to, mail, DeadNoProcess)
+		return Refused
+	}
+	n, result := p.pushMail(mail, calls)
 	switch result {
 	case pushClosed:
-		s.deadMail(to, mail[n:], DeadNoProcess)
+		s.takeBack(to, mail, calls, 0, DeadNoProcess)
 		return Refused
 	case pushFull:
-		s.deadMail(to, mail[n:], DeadMailboxFull)
+		s.takeBack(to, mail, calls, n, DeadMailboxFull)
 		return Refused
 	case pushFilled:
 		return Full
@@ -30,14 +37,63 @@ func (s *System) DeliverMail(to PID, mail []Mail) Delivery {
 	return Accepted
 }
 
-func (s *System) deadMail(to PID, mail []Mail, r DeadReason) {
+// refuseMail makes dead letters of mail and tells callers so.
+func (s *System) refuseMail(to PID, mail []Mail, r DeadReason) {
 	for _, m := range mail {
 		s.DeadLetter(DeadLetter{From: m.From, To: to, Type: typeName(m.Body), Reason: r})
+		if m.Call == 0 {
+			continue
+		}
+		var reason error = ErrMailboxFull
+		if r == DeadNoProcess {
+			reason = &EndedError{PID: to}
+		}
+		s.tell(Envelope{Kind: KindReplyError, From: to, To: m.From, Ref: m.Call, Reason: reason})
 	}
 }
 
+// takeBack refuses the mail from i on, whose calls were opened already. Those that
+// the process's end has answered by now are not answered twice.
+func (s *System) takeBack(to PID, mail []Mail, calls []openCall, i int, r DeadReason) {
+	for ; i < len(mail); i++ {
+		m := mail[i]
+		if m.Call != 0 && !calls[i].close(callAnswered) {
+			m.Call = 0
+		}
+		s.refuseMail(to, []Mail{m}, r)
+	}
+}
+
+// openCalls opens the calls among mail, each at its place; nil if there are none.
+// It says false when p has ended. Those that came together are allocated together.
+func (p *Process) openCalls(mail []Mail) (calls []openCall, ok bool) {
+	for i := range mail {
+		if mail[i].Call != 0 {
+			calls = make([]openCall, len(mail))
+			break
+		}
+	}
+	if calls == nil {
+		return nil, true
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i := range mail {
+		if mail[i].Call == 0 {
+			continue
+		}
+		c := &calls[i]
+		c.from, c.ref, c.owner = mail[i].From, mail[i].Call, p
+		c.claims.call = c
+		if !p.openLocked(c) {
+			return nil, false
+		}
+	}
+	return calls, true
+}
+
 // pushMail is push for many messages, with the reserve. It says how many it took.
-func (p *Process) pushMail(mail []Mail) (int, pushed) {
+func (p *Process) pushMail(mail []Mail, calls []openCall) (int, pushed) {
 	b := &p.box
 	b.mu.Lock()
 	if b.closed {
@@ -58,11 +114,16 @@ func (p *Process) pushMail(mail []Mail) (int, pushed) {
 			n, result = max(room, 0), pushFull
 		}
 	}
-	for _, m := range mail[:n] {
-		if m.From.serial == 0 {
-			m.From = PID{}
+	for i := range mail[:n] {
+		m := &mail[i]
+		it := item{from: m.From, body: m.Body}
+		switch {
+		case m.Call != 0:
+			it.claims = &calls[i].claims
+		case m.From.serial == 0:
+			it.from = PID{}
 		}
-		b.append(item{from: m.From, body: m.Body})
+		b.append(it)
 	}
 	b.counted += n
 	p.rouse(waitingMail)

@@ -55,8 +55,8 @@ func (p *peer) take(c *connection, f *transport.Frame) {
 	}
 }
 
-// mailRun gathers messages that came one behind the other for one process, and
-// are plain: nothing is asked about them but that they arrive.
+// mailRun gathers messages and calls that came one behind the other for one
+// process, and are plain: sent by PID, under no term, and without a trace.
 type mailRun struct {
 	peer *peer
 	conn *connection
@@ -72,7 +72,8 @@ const longestRun = 64
 // add says false of a frame that is not plain mail. unread is how many bytes have
 // been read behind it.
 func (r *mailRun) add(f *transport.Frame, unread int) bool {
-	if f.Kind != transport.Message || f.Ref != 0 || f.To == 0 || f.Scope != "" || len(f.Ext) > 0 {
+	if f.Kind != transport.Call && (f.Kind != transport.Message || f.Ref != 0) ||
+		f.To == 0 || f.Scope != "" || len(f.Ext) > 0 {
 		return false
 	}
 	if f.To != r.to || len(r.mail) == longestRun {
@@ -86,7 +87,7 @@ func (r *mailRun) add(f *transport.Frame, unread int) bool {
 	b := &r.bodies[0]
 	r.bodies = r.bodies[1:]
 	b.fill(&r.peer.way, f)
-	r.mail = append(r.mail, actor.Mail{From: r.peer.base.WithSerial(f.From), Body: b})
+	r.mail = append(r.mail, actor.Mail{From: r.peer.base.WithSerial(f.From), Body: b, Call: f.Ref})
 	return true
 }
 
