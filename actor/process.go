@@ -38,6 +38,7 @@ type Process struct {
 	wake     chan struct{}
 	stopping atomic.Bool
 	tight    bool // a small mailbox, whose count is always exact
+	endless  bool // a drain does not wait for it
 
 	// The reader's own.
 	queue   batch
@@ -52,6 +53,7 @@ type Process struct {
 	reason error      // set when it must stop
 	ended  bool
 	trap   bool
+	sleeps uint32 // how often it has begun to wait for mail; guarded by box.mu
 	onExit func(PID, error)
 	calls  *openCall // taken, not answered yet
 	ctx    context.Context
@@ -237,6 +239,7 @@ func (p *Process) runHandler() {
 			p.box.mu.Lock()
 			if idle = len(p.box.in) == 0 && !p.stopping.Load(); idle {
 				p.box.waiting = waitingMail
+				p.sleeps++
 				p.shed()
 			}
 			p.box.mu.Unlock()

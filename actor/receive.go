@@ -113,6 +113,9 @@ func (p *Process) sleep(w waitingFor, timeout <-chan time.Time) bool {
 		p.wake = make(chan struct{}, 1)
 	}
 	b.waiting = w
+	if w == waitingMail {
+		p.sleeps++
+	}
 	p.shed()
 	b.mu.Unlock()
 	if timeout == nil {

@@ -13,6 +13,7 @@ type spawning struct {
 	tenure  *Tenure
 	onExit  func(PID, error)
 	linked  bool
+	endless bool
 }
 
 // WithMailbox bounds the process's mailbox otherwise than by the default.
@@ -27,6 +28,10 @@ func InTenure(t *Tenure) SpawnOption { return func(s *spawning) { s.tenure = t }
 func OnExit(f func(pid PID, reason error)) SpawnOption {
 	return func(s *spawning) { s.onExit = f }
 }
+
+// Endless says that the process has no end of its own and takes no mail that
+// matters, as one that serves HTTP, so that AwaitIdle does not wait for it.
+func Endless() SpawnOption { return func(s *spawning) { s.endless = true } }
 
 // Linked links the process with its parent before it starts. It has no effect
 // where there is no parent.
@@ -73,7 +78,7 @@ func (s *System) spawn(parent *Process, t *Tenure, f Func, h Handler, opts []Spa
 	if o.mailbox.Limit <= 0 {
 		o.mailbox.Limit = s.cfg.Mailbox.Limit
 	}
-	p := &Process{sys: s, handler: h, tenure: o.tenure, onExit: o.onExit}
+	p := &Process{sys: s, handler: h, tenure: o.tenure, onExit: o.onExit, endless: o.endless}
 	p.box.limit, p.box.policy = o.mailbox.Limit, o.mailbox.Policy
 	p.box.reserve = int32(min(max(o.mailbox.Limit, minReserve), math.MaxInt32))
 	p.tight = o.mailbox.Limit <= 1024

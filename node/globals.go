@@ -48,6 +48,9 @@ func (n *Node) registerCandidate(ctx context.Context, name string, code global.C
 	if n.cfg.Guest {
 		return actor.PID{}, fmt.Errorf("candidate for %q: %w", name, errGuest)
 	}
+	if n.draining.Load() {
+		return actor.PID{}, fmt.Errorf("candidate for %q: %w", name, errLeaving)
+	}
 	pid, err := n.globals.Register(ctx, name, code, opts...)
 	return pid, told(err)
 }

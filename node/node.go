@@ -47,6 +47,7 @@ type Node struct {
 	begun     chan struct{}       // closed when Start has put everything together
 	stopped   chan struct{}       // closed when Stop has finished
 	leaving   atomic.Bool         // Stop has begun
+	draining  atomic.Bool         // Drain has, or Stop
 	once      sync.Once
 	stopErr   error
 }
@@ -171,9 +172,10 @@ func (n *Node) System() *actor.System { return n.system }
 // Stopped is closed when the node has been stopped.
 func (n *Node) Stopped() <-chan struct{} { return n.stopped }
 
-// Stop leaves in order: it unregisters, resigns from what it holds or stands
-// for, stops every process, hands what was sent before to the peers, and ends
-// its session, all within ctx. Whatever cannot be done in time is left to
+// Stop leaves in order: it unregisters, resigns from what it holds or stands for,
+// stops every process, hands what was sent before to the peers, and ends its
+// session, all within ctx. Mail that processes have not read becomes dead letters,
+// and callers are told; where it is to be finished, Drain comes first. Whatever cannot be done in time is left to
 // ZooKeeper and the peers, who find out by the session's and the links' ends;
 // the error then says what. It returns promptly while ZooKeeper is away.
 func (n *Node) Stop(ctx context.Context) error {
@@ -199,16 +201,12 @@ func (n *Node) stop(ctx context.Context) error {
 		}
 	}
 	n.leaving.Store(true)
-	n.adverts.close()
+	first, cancel := n.politely(ctx)
+	defer cancel()
+	unregistered := n.unregister(first) // before all else, so that no new work comes
 	note("send on", n.moves.drain(ctx))
 	polite, cancel := n.politely(ctx)
 	defer cancel()
-	unregistered := make(chan error, 1)
-	if s := n.keeper.Current(); s != nil && s.Connected() {
-		go func() { unregistered <- n.registry.UnregisterAll(polite) }()
-	} else {
-		unregistered <- nil // the session's end does it
-	}
 	note("resign", n.globals.Close(polite))
 	n.moves.close()
 	note("unregister", <-unregistered)

@@ -27,6 +27,9 @@ func (n *Node) Register(ctx context.Context, service string, pid actor.PID) (Tok
 	if n.cfg.Guest {
 		return Token{}, fmt.Errorf("register %q: %w", service, errGuest)
 	}
+	if n.draining.Load() {
+		return Token{}, fmt.Errorf("register %q: %w", service, errLeaving)
+	}
 	_ = n.dropAtEnd(pid) // one that has ended is found out by the registry
 	token, err := n.registry.Register(ctx, service, pid)
 	if err != nil {

@@ -1,0 +1,85 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"conclave/actor"
+)
+
+// errLeaving is what a node that leaves says to who would give it something new.
+var errLeaving = fmt.Errorf("it is leaving and takes on nothing new: %w", ErrStopped)
+
+// Drain lets the node finish what it has begun, before Stop:
+//
+//  1. What it advertises is taken down, so that no new work is sent to it. From
+//     here on Register and RegisterCandidate are refused.
+//  2. Globals that it holds are handed over (Transfer) to the next in line.
+//  3. It waits until no process has unread mail or is at work; see
+//     actor.System.AwaitIdle for what that means. Mail from those who have not heard
+//     yet, and from those who know a PID, is accepted all the while.
+//
+// Nothing is stopped: Stop does that, also when Drain's time was not enough. The
+// error says what was not done when ctx ended, or who could not be handed over (a
+// name that nobody else stands for passes, or not, when Stop resigns). Not to be
+// called by a process of the node unless it is actor.Endless: it would wait for
+// itself.
+func (n *Node) Drain(ctx context.Context) error {
+	polite, cancel := n.politely(ctx)
+	defer cancel()
+	unregistered := <-n.unregister(polite)
+	return errors.Join(unregistered, n.passOn(polite, ctx), n.system.AwaitIdle(ctx))
+}
+
+// unregister takes down what is advertised and refuses to advertise more. The
+// channel gets the outcome.
+func (n *Node) unregister(ctx context.Context) <-chan error {
+	n.draining.Store(true)
+	n.adverts.close()
+	done := make(chan error, 1)
+	if s := n.keeper.Current(); s == nil || !s.Connected() {
+		// It cannot be done now and must not be done again under a new session. The
+		// old one's end does it.
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithCancel(ctx)
+		cancel()
+		_ = n.registry.UnregisterAll(ctx)
+		done <- nil
+		return done
+	}
+	go func() { done <- n.registry.UnregisterAll(ctx) }()
+	return done
+}
+
+// passOn hands every global that is held here to the next in line that is not us.
+// look bounds finding out who that is.
+func (n *Node) passOn(look, ctx context.Context) error {
+	if s := n.keeper.Current(); s == nil || !s.Connected() {
+		return nil // they will be resigned
+	}
+	n.mu.Lock()
+	names := make([]string, 0, len(n.held))
+	for term := range n.held {
+		names = append(names, term.Scope())
+	}
+	n.mu.Unlock()
+	slices.Sort(names)
+	var failed []error
+	for _, name := range names {
+		line, err := n.Candidates(look, name)
+		if err != nil {
+			failed = append(failed, fmt.Errorf("hand over %q: %w", name, err))
+			continue
+		}
+		next := slices.IndexFunc(line, func(id actor.NodeID) bool { return id != n.id })
+		if next < 0 {
+			continue // nobody to hand it over to
+		}
+		if err := n.Transfer(ctx, name, line[next]); err != nil && !errors.Is(err, ErrNotHolder) {
+			failed = append(failed, err)
+		}
+	}
+	return errors.Join(failed...)
+}
