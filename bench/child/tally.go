@@ -33,11 +33,14 @@ func (t *Tally) Count(after func(n int64)) func(intact bool) {
 	}
 }
 
+// stall is how long a receiver waits for the next message before it takes the rest
+// for lost: some send batches of a thousand at once, and the machine may be busy.
+const stall = 20 * time.Second
+
 // Wait returns when all has come, or when nothing came for stall, and says what
 // came and when the last of it did. The time is the wall's, so that the sender's
 // process can have said when it began.
 func (t *Tally) Wait() map[string]float64 {
-	const stall = 3 * time.Second
 	last, since := t.got.Load(), time.Now()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()

@@ -25,13 +25,13 @@ func withPeers(peers int) point {
 	const messages, calls = 200_000, 5_000
 	c := newCluster(1)
 	defer c.stop()
-	before, routines := child.InUse(), runtime.NumGoroutine()
 	var came sync.WaitGroup
 	var to []actor.PID
 	for range peers {
 		to = append(to, sink(c.add(), came.Done))
 	}
 	hub := c.nodes[0]
+	before, routines := child.InUse(), runtime.NumGoroutine()
 	call := func(p *actor.Process, to actor.PID) time.Duration {
 		came.Add(1)
 		start := time.Now()
@@ -48,7 +48,7 @@ func withPeers(peers int) point {
 			later = append(later, call(p, to[i%peers]))
 		}
 	})
-	memory, links := child.InUse()-before, runtime.NumGoroutine()-routines
+	memory, more := child.InUse()-before, runtime.NumGoroutine()-routines
 	body := make([]byte, child.Small)
 	came.Add(messages)
 	took := cpu(messages, func() {
@@ -63,8 +63,8 @@ func withPeers(peers int) point {
 		{"send to each in turn, µs of CPU", took},
 		{"round trip, p50, µs", middle(later)},
 		{"first message, which makes the link, p50, µs", middle(first)},
-		{"node with its link, KiB each", memory / 1024 / float64(peers)},
-		{"goroutines of a node with its link", float64(links) / float64(peers)},
+		{"a link, both ends, KiB", memory / 1024 / float64(peers)},
+		{"goroutines of a link, both ends", float64(more) / float64(peers)},
 	}}
 }
 

@@ -58,7 +58,7 @@ count({A, Want, Owner}) ->
         N -> N
     end.
 
-%% Returns when all has come, or when nothing came for three seconds.
+%% Returns when all has come, or when nothing came for twenty seconds.
 wait(Tally) -> wait(Tally, 0, os:system_time(nanosecond)).
 
 wait({A, _, _} = Tally, Last, Since) ->
@@ -67,7 +67,7 @@ wait({A, _, _} = Tally, Last, Since) ->
     after 20 ->
         Now = os:system_time(nanosecond),
         case atomics:get(A, 1) of
-            Last when Last > 0, Now - Since > 3_000_000_000 -> [{"end", Since}, {"got", Last}];
+            Last when Last > 0, Now - Since > 20_000_000_000 -> [{"end", Since}, {"got", Last}];
             Last -> wait(Tally, Last, Since);
             Got -> wait(Tally, Got, Now)
         end
