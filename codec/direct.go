@@ -9,7 +9,8 @@ import (
 // nothing is looked at again. `go run conclave/cmd/codecgen` writes the method
 // together with that of [Reader], for a struct type in exactly the form that it
 // has without them; by hand it is written with the Append functions of this
-// package.
+// package. Embedded in a struct, a type's exported fields travel as the outer
+// struct's own, as they would without the method.
 type Appender interface {
 	// AppendMsgpack appends the value to dst as exactly one msgpack value and
 	// keeps nothing of dst. It may open at most depth arrays and maps inside each
