@@ -5,14 +5,20 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"strconv"
 	"strings"
 )
 
 // Line says where and with what, and how busy that is.
 func Line() string {
-	return fmt.Sprintf("%s, %d CPUs, %s, Linux %s, %s; load before: %s",
+	load := words("/proc/loadavg", 1)
+	line := fmt.Sprintf("%s, %d CPUs, %s, Linux %s, %s; load before: %s",
 		field("/proc/cpuinfo", "model name"), runtime.NumCPU(), field("/proc/meminfo", "MemTotal"),
-		words("/proc/sys/kernel/osrelease", 1), runtime.Version(), words("/proc/loadavg", 3))
+		words("/proc/sys/kernel/osrelease", 1), runtime.Version(), load)
+	if busy, _ := strconv.ParseFloat(load, 64); busy > float64(runtime.NumCPU())/2 {
+		line += ", which is much: trust CPU times more than others"
+	}
+	return line
 }
 
 // field is what follows the first "name:" in a file of /proc.
