@@ -76,11 +76,17 @@ func (s *Shaky) Cuts() int {
 	return s.cuts
 }
 
-// Open is how many connections are open.
-func (s *Shaky) Open() int {
+// Open is how many connections are open, and how many of them have their lane for
+// large bodies open.
+func (s *Shaky) Open() (all, bulk int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return len(s.conns)
+	for _, conn := range s.conns {
+		if conn.BulkOpen() {
+			bulk++
+		}
+	}
+	return len(s.conns), bulk
 }
 
 func (s *Shaky) any() *shakyConn {
