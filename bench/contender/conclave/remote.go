@@ -39,19 +39,14 @@ func open[T note](c *child.Child) child.Remote {
 
 func (r *remote[T]) Serve(size int, got func(bool)) string {
 	answer := newNote[T](child.Small)
-	return r.n.Spawn(func(p *actor.Process) error {
-		for {
-			m, err := p.Receive()
-			if err != nil {
-				return err
-			}
-			v, ok := actor.As[T](m)
-			got(ok && intact(v, size))
-			if m.IsCall() {
-				child.Check(p.Reply(m, answer))
-			}
+	return r.n.SpawnHandler(handlerFunc(func(p *actor.Process, m actor.Message) error {
+		v, ok := actor.As[T](m)
+		got(ok && intact(v, size))
+		if m.IsCall() {
+			return p.Reply(m, answer)
 		}
-	}, actor.WithMailbox(actor.Mailbox{Limit: mailbox, Policy: actor.Wait})).String()
+		return nil
+	}), actor.WithMailbox(actor.Mailbox{Limit: mailbox, Policy: actor.Wait})).String()
 }
 
 func (r *remote[T]) Spawn(address string, size int, f func(child.Port)) {
