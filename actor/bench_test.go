@@ -318,3 +318,25 @@ func BenchmarkHandlers(b *testing.B) {
 	_ = s.Send(context.Background(), ping, &benchBody{})
 	<-done
 }
+
+// BenchmarkSendToItself is what sending and receiving cost the processor, without
+// a switch or another core.
+func BenchmarkSendToItself(b *testing.B) {
+	s := newSystem(b)
+	const batch = 30
+	b.ReportAllocs()
+	must(b, s, func(p *Process) error {
+		body := &benchBody{}
+		for i := 0; i < b.N; i += batch {
+			for range batch {
+				_ = p.Send(p.Self(), body)
+			}
+			for range batch {
+				if _, err := p.Receive(); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+}

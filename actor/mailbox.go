@@ -94,9 +94,7 @@ func (b *mailbox) append(it item) {
 	if len(b.in) == cap(b.in) {
 		b.grow()
 	}
-	n := len(b.in)
-	b.in = b.in[:n+1]
-	b.in[n] = it
+	b.in = append(b.in, it)
 }
 
 func (b *mailbox) grow() {
@@ -192,7 +190,11 @@ func (p *Process) push(it item, reserve bool) pushed {
 		b.signals++
 	}
 	b.append(it)
-	p.rouse(waitingMail)
+	if b.waiting == waitingMail {
+		p.rouse(waitingMail)
+	} else {
+		b.mu.Unlock()
+	}
 	return result
 }
 
@@ -212,14 +214,15 @@ func (p *Process) rouse(w waitingFor) {
 	}
 }
 
-// next takes the first unread message.
+// next takes the first unread message. Where it says that there is none, box.mu
+// is locked, so that the caller can go to sleep before anything arrives.
 func (p *Process) next() (Message, bool) {
 	if p.head == len(p.queue.mail) {
 		return p.nextOfBox()
 	}
 	it := &p.queue.mail[p.head]
 	m := it.message()
-	*it = item{}
+	it.clear()
 	p.head++
 	p.consumed(m.body)
 	return m, true
@@ -231,16 +234,16 @@ func (p *Process) nextOfBox() (Message, bool) {
 	b.mu.Lock()
 	switch {
 	case len(b.in) == 0:
-		b.mu.Unlock()
 		return Message{}, false
 	case len(b.in) > 1 || b.first != b.last:
-		p.refillLocked()
+		p.refill()
+		b.mu.Unlock()
 		return p.next()
 	}
 	// A single message is taken as it is: who has no more at once needs no
 	// second slice for a batch.
 	m := b.in[0].message()
-	b.in[0] = item{}
+	b.in[0].clear()
 	b.in = b.in[:0]
 	if isSignal(m.body) {
 		b.signals--
@@ -255,19 +258,8 @@ func (p *Process) nextOfBox() (Message, bool) {
 }
 
 // refill takes a batch of what has arrived, behind what the process has not read
-// yet. It says false when there was nothing.
-func (p *Process) refill() bool {
-	p.box.mu.Lock()
-	if len(p.box.in) == 0 {
-		p.box.mu.Unlock()
-		return false
-	}
-	p.refillLocked()
-	return true
-}
-
-// refillLocked is refill when there is mail. It unlocks box.mu.
-func (p *Process) refillLocked() {
+// yet. It is called under box.mu, when there is mail.
+func (p *Process) refill() {
 	b, q := &p.box, &p.queue
 	taken := b.oldest()
 	n := len(taken.mail)
@@ -285,7 +277,6 @@ func (p *Process) refillLocked() {
 	if p.head == len(q.mail) {
 		b.reuse(*q)
 		*q, p.head = taken, 0
-		b.mu.Unlock()
 		return
 	}
 	// Expect passed over what is left. It stays, in a slice of its own, where the
@@ -305,7 +296,6 @@ func (p *Process) refillLocked() {
 	q.mail = append(q.mail, taken.mail...)
 	clear(taken.mail)
 	b.reuse(taken)
-	b.mu.Unlock()
 }
 
 // shed gives the empty room back before the process sleeps, but for a little. It
@@ -351,7 +341,7 @@ func (p *Process) take(i int) Message {
 	mail := p.queue.mail
 	m := mail[i].message()
 	copy(mail[p.head+1:i+1], mail[p.head:i])
-	mail[p.head] = item{}
+	mail[p.head].clear()
 	p.head++
 	p.consumed(m.body)
 	return m

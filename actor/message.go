@@ -52,6 +52,9 @@ func (it *item) confirmed() bool {
 	return it.from.serial == 0 && it.call() == nil && !it.from.IsZero() && !isSignal(it.body)
 }
 
+// clear drops what it holds on to, and is quicker than to zero it.
+func (it *item) clear() { it.body, it.claims = nil, nil }
+
 // message is what the receiver sees: no sender, if no process sent it.
 func (it *item) message() Message {
 	m := Message{From: it.from, body: it.body, claims: it.claims}

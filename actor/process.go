@@ -236,8 +236,7 @@ func (p *Process) runHandler() {
 		}
 		m, ok := p.next()
 		if !ok {
-			p.box.mu.Lock()
-			if idle = len(p.box.in) == 0 && !p.stopping.Load(); idle {
+			if idle = !p.stopping.Load(); idle {
 				p.box.waiting = waitingMail
 				p.sleeps++
 				p.shed()

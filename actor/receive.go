@@ -43,7 +43,7 @@ func (p *Process) receive(timeout <-chan time.Time) (Message, error) {
 			}
 			return m, nil
 		}
-		if !p.sleep(waitingMail, timeout) {
+		if !p.sleepLocked(waitingMail, timeout) {
 			return Message{}, ErrTimeout
 		}
 	}
@@ -84,23 +84,34 @@ func Expect[T any](p *Process) (T, Message, error) {
 				passed++
 			}
 		}
-		if !p.refill() {
-			p.sleep(waitingMail, nil)
+		p.box.mu.Lock()
+		if len(p.box.in) == 0 {
+			p.sleepLocked(waitingMail, nil)
+			continue
 		}
+		p.refill()
+		p.box.mu.Unlock()
 	}
 }
 
 // sleep waits until there is mail (or, for waitingReply, the awaited reply), or
 // the process must stop. It says false when the timeout came first.
 func (p *Process) sleep(w waitingFor, timeout <-chan time.Time) bool {
+	p.box.mu.Lock()
+	return p.sleepLocked(w, timeout)
+}
+
+// sleepLocked is sleep under box.mu, which it unlocks.
+func (p *Process) sleepLocked(w waitingFor, timeout <-chan time.Time) bool {
 	b := &p.box
-	b.mu.Lock()
 	for {
 		if p.stopping.Load() || w == waitingMail && len(b.in) > 0 || w == waitingReply && b.reply.there {
 			b.mu.Unlock()
 			return true
 		}
-		b.unread.Store(int64(p.left)) // the count that others see may be behind
+		if b.unread.Load() != int64(p.left) { // the count that others see may be behind
+			b.unread.Store(int64(p.left))
+		}
 		if !b.wantsRelief.Load() || b.counted+p.left >= b.limit {
 			break
 		}

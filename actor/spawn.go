@@ -67,10 +67,18 @@ func (p *Process) SpawnDetached(f Func, opts ...SpawnOption) PID {
 	return p.sys.spawn(p, nil, f, nil, opts)
 }
 
-func (s *System) spawn(parent *Process, t *Tenure, f Func, h Handler, opts []SpawnOption) PID {
-	o := spawning{mailbox: s.cfg.Mailbox, tenure: t}
+// with is apart from spawn, so that without options nothing is allocated for them.
+func (o spawning) with(opts []SpawnOption) spawning {
 	for _, opt := range opts {
 		opt(&o)
+	}
+	return o
+}
+
+func (s *System) spawn(parent *Process, t *Tenure, f Func, h Handler, opts []SpawnOption) PID {
+	o := spawning{mailbox: s.cfg.Mailbox, tenure: t}
+	if len(opts) > 0 {
+		o = o.with(opts)
 	}
 	if o.mailbox == (Mailbox{}) {
 		o.mailbox = s.cfg.Mailbox

@@ -86,6 +86,7 @@ func (s *supervising) run() error {
 				s.request(m)
 				continue
 			}
+			s.p.box.mu.Unlock()
 		}
 		alarm.Stop()
 		if at := s.state.alarm(); at != 0 {

@@ -21,6 +21,8 @@ type Tenure struct {
 	cancel context.CancelCauseFunc
 	gone   chan struct{} // closed when it has ended and no process is left
 
+	claims claims // of the mail that its processes send
+
 	inherited any  // the state that the holder before handed over,
 	inherits  bool // if it did
 
@@ -40,6 +42,7 @@ func NewTenure(parent context.Context, term Term, check func() error) *Tenure {
 		check:     check,
 		gone:      make(chan struct{}),
 		processes: make(map[*Process]struct{}),
+		claims:    claims{term: term},
 	}
 	t.ctx, t.cancel = context.WithCancelCause(parent)
 	context.AfterFunc(t.ctx, func() { t.End(context.Cause(t.ctx)) })
