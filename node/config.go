@@ -76,7 +76,14 @@ type Config struct {
 
 	// Secret is what nodes must share to link. It is proved, never sent.
 	Secret []byte
-	// TLS, if set, is used for every link, as client and as server.
+	// TLS, if set, is used for every link, as client and as server, with a Secret
+	// or without: TLS 1.3, and each side asks the other for a certificate
+	// (ClientAuth is set to that). Needed in it are a certificate, good for both
+	// sides, and RootCAs with the CA of the cluster; ClientCAs default to RootCAs.
+	// A dialer wants the listener's certificate to name the host it dials or, if
+	// ServerName is set, ServerName; then the listener wants that of the dialer's,
+	// too. See [TLSFromFiles]. A node without TLS and one with it do not link
+	// (transport.ErrTLS at both). A transport in memory ignores it.
 	TLS *tls.Config
 	// Insecure allows a listener on more than loopback with neither.
 	Insecure bool
@@ -171,6 +178,13 @@ func (c Config) filled() (Config, error) {
 	}
 	if c.Listen == "" {
 		c.Listen = "127.0.0.1:0"
+	}
+	if c.TLS != nil {
+		links, err := mutual(c.TLS)
+		if err != nil {
+			return bad("TLS: %w", err)
+		}
+		c.TLS = links
 	}
 	if c.Transport == nil {
 		host, _, err := net.SplitHostPort(c.Listen)

@@ -216,7 +216,7 @@ func TestFault37WaitingSenderIsReleasedWhenItsReceiverEnds(t *testing.T) {
 		var sent atomic.Int64
 		for range 2 {
 			a.Spawn(func(p *actor.Process) error {
-				for range 50_000 {
+				for range 15_000 {
 					if err := p.Send(to, large); err != nil {
 						done <- err
 						return err
@@ -246,7 +246,7 @@ func TestFault37WaitingSenderIsReleasedWhenTheLinkBreaks(t *testing.T) {
 		large := strings.Repeat("x", 1000)
 		done := make(chan error, 1)
 		a.Spawn(func(p *actor.Process) error {
-			for range 50_000 {
+			for range 15_000 {
 				if err := p.Send(to, large); err != nil {
 					done <- err
 					return err
@@ -261,7 +261,7 @@ func TestFault37WaitingSenderIsReleasedWhenTheLinkBreaks(t *testing.T) {
 		c.ok(next(c, done))
 		// What nobody can be reached for is a dead letter, all of it.
 		a.awaitTold(node.LinkFailed, 0)
-		if n := a.DeadLetters(actor.DeadLinkLost); n == 0 || n > 50_000 {
+		if n := a.DeadLetters(actor.DeadLinkLost); n == 0 || n > 15_000 {
 			c.Errorf("%d dead letters", n)
 		}
 	})

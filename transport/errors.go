@@ -33,6 +33,10 @@ var (
 	// ErrWrongSecret: the two sides have different secrets, or only one has any.
 	ErrWrongSecret = errors.New("wrong secret")
 
+	// ErrTLS: only one of the two sides has TLS, or one does not accept the other's
+	// certificate. The text says which.
+	ErrTLS = errors.New("TLS")
+
 	// ErrHandshakeTimeout: the other side did not finish within
 	// Options.HandshakeTimeout.
 	ErrHandshakeTimeout = errors.New("timed out")

@@ -37,6 +37,7 @@ const (
 	statusBusy    = 3
 	statusOther   = 4
 	statusNoLink  = 5
+	statusTLS     = 6
 )
 
 // offer is what one side brings to a handshake.
@@ -90,6 +91,8 @@ func refused(status byte) error {
 		return ErrBusy
 	case statusNoLink:
 		return ErrNoLink
+	case statusTLS:
+		return errPlain
 	}
 	return fmt.Errorf("refused with status %d", status)
 }
@@ -156,6 +159,9 @@ func (s *shaker) dial() (agreement, error) {
 
 func (s *shaker) listen() (agreement, error) {
 	open, err := s.readOpen()
+	if err == errPlain {
+		s.sendOpen(statusTLS, s.own.highest)
+	}
 	if err != nil {
 		return agreement{}, err
 	}
@@ -226,6 +232,9 @@ func (s *shaker) readOpen() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	if beganWithTLS(start) {
+		return nil, errPlain
+	}
 	if string(start) != magic {
 		return nil, fmt.Errorf("%w: it begins with %q", ErrNotConclave, start)
 	}
@@ -235,6 +244,9 @@ func (s *shaker) readOpen() ([]byte, error) {
 	}
 	return rest[:4], nil
 }
+
+// errPlain: the other side speaks TLS, we do not.
+var errPlain = fmt.Errorf("%w: the other side has it, we have not", ErrTLS)
 
 // checkProofMode compares the peer's kind of proof with ours.
 func (s *shaker) checkProofMode(proof byte) error {

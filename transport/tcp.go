@@ -2,7 +2,6 @@ package transport
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -71,7 +70,7 @@ func dialTCP[C io.Closer](ctx context.Context, address string, o Options, own of
 		}
 		a, err := dialHandshake(conn, own)
 		if err != nil {
-			return none, err
+			return none, turnedDown(err)
 		}
 		return finish(conn, tcp, a)
 	})
@@ -79,20 +78,6 @@ func dialTCP[C io.Closer](ctx context.Context, address string, o Options, own of
 		return c, fmt.Errorf("dial %s: %w", address, err)
 	}
 	return c, nil
-}
-
-// dialTLS starts TLS on a connection to address.
-func dialTLS(ctx context.Context, tcp net.Conn, address string, config *tls.Config) (net.Conn, error) {
-	if config.ServerName == "" && !config.InsecureSkipVerify {
-		host, _, err := net.SplitHostPort(address)
-		if err != nil {
-			return nil, err
-		}
-		config = config.Clone()
-		config.ServerName = host
-	}
-	conn := tls.Client(tcp, config)
-	return conn, conn.HandshakeContext(ctx)
 }
 
 // tcpListener is a Listener over TCP.
@@ -133,16 +118,18 @@ func (l *tcpListener) admit(tcp net.Conn) {
 	l.lobby.admit(tcp.RemoteAddr().String(), func() { tcp.Close() }, func(own offer) (Conn, error) {
 		conn := tcp
 		if l.o.TLS != nil {
-			secured := tls.Server(tcp, l.o.TLS)
-			if err := secured.Handshake(); err != nil {
+			var err error
+			if conn, err = listenTLS(tcp, l.o.TLS); err != nil {
 				return nil, wrapHandshake(err)
 			}
-			conn = secured
 		}
 		own.claim = func(key linkKey, version int) error {
 			return l.lobby.claim(key, version, tcpStream{conn, tcp})
 		}
 		a, err := listenHandshake(conn, own)
+		if errors.Is(err, ErrTLS) {
+			hangUp(tcp)
+		}
 		if err != nil || a.bulk {
 			return nil, err
 		}

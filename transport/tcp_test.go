@@ -13,6 +13,7 @@ import (
 	"math/big"
 	"net"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -192,29 +193,34 @@ func TestTLS(t *testing.T) {
 	go func() { sendNumbered(t, d, Messages, 1500); close(done) }()
 	receiveNumbered(t, a, Messages, 1500)
 	<-done
+	widen(t, d, a)
+	done = make(chan struct{})
+	go func() { sendNumbered(t, a, Bulk, 1500); close(done) }()
+	receiveNumbered(t, d, Bulk, 1500)
+	<-done
 
 	distrusting := trusting
 	distrusting.TLS = &tls.Config{RootCAs: x509.NewCertPool()}
-	if _, err := f.dialer.Dial(t.Context(), l.Addr(), distrusting); !errors.Is(err, ErrHandshake) {
-		t.Errorf("a certificate that we do not trust: %v, want ErrHandshake", err)
+	if _, err := f.dialer.Dial(t.Context(), l.Addr(), distrusting); !errors.Is(err, ErrHandshake) || !errors.Is(err, ErrTLS) {
+		t.Errorf("a certificate that we do not trust: %v, want ErrTLS", err)
 	}
-	if err := <-refused; !errors.Is(err, ErrHandshake) {
+	if err := <-refused; !errors.Is(err, ErrHandshake) || !errors.Is(err, ErrTLS) {
 		t.Error(err)
 	}
 	plain := trusting
 	plain.TLS = nil
-	if _, err := f.dialer.Dial(t.Context(), l.Addr(), plain); !errors.Is(err, ErrHandshake) {
-		t.Errorf("without TLS: %v, want ErrHandshake", err)
+	if _, err := f.dialer.Dial(t.Context(), l.Addr(), plain); !errors.Is(err, ErrTLS) || !strings.Contains(err.Error(), "we have not") {
+		t.Errorf("without TLS: %v, want ErrTLS", err)
 	}
-	if err := <-refused; !errors.Is(err, ErrHandshake) {
+	if err := <-refused; !errors.Is(err, ErrTLS) || !strings.Contains(err.Error(), "the dialer has not") {
 		t.Error(err)
 	}
 	unsecured := f.listen(t, Options{Secret: []byte("s"), Refused: refused.report})
-	if _, err := f.dialer.Dial(t.Context(), unsecured.Addr(), trusting); !errors.Is(err, ErrHandshake) {
-		t.Errorf("TLS to a listener without: %v, want ErrHandshake", err)
+	if _, err := f.dialer.Dial(t.Context(), unsecured.Addr(), trusting); !errors.Is(err, ErrTLS) || !strings.Contains(err.Error(), "the listener has not") {
+		t.Errorf("TLS to a listener without: %v, want ErrTLS", err)
 	}
-	if err := <-refused; !errors.Is(err, ErrNotConclave) {
-		t.Errorf("reported %v, want ErrNotConclave", err)
+	if err := <-refused; !errors.Is(err, ErrTLS) || !strings.Contains(err.Error(), "we have not") {
+		t.Errorf("reported %v, want ErrTLS", err)
 	}
 	a.Close()
 	if _, err := d.Read(Control, make([]byte, 1)); !errors.Is(err, ErrClosed) {

@@ -73,9 +73,10 @@ type Options struct {
 	// that follow are neither encrypted nor signed.
 	Secret []byte
 
-	// TLS, if set, puts TLS under everything (both sides must). The listener
-	// needs certificates in it. The dialer's ServerName defaults to the host in
-	// the address. The in-memory network ignores it.
+	// TLS, if set, puts TLS under everything (both sides must: else ErrTLS, on
+	// both). The listener needs certificates in it; it says in ClientAuth whether
+	// the dialer does. The dialer's ServerName defaults to the host in the
+	// address. The in-memory network ignores it.
 	TLS *tls.Config
 
 	// HandshakeTimeout bounds the time from connecting to a finished

@@ -60,7 +60,7 @@ func (c *complaints) hear(e node.Event) {
 // node that is gone, or has given up, is nothing to complain about.
 func misfit(err error) bool {
 	for _, sort := range []error{
-		transport.ErrWrongSecret, transport.ErrVersion, transport.ErrNotConclave, node.ErrOtherCluster, node.ErrRefused,
+		transport.ErrWrongSecret, transport.ErrTLS, transport.ErrVersion, transport.ErrNotConclave, node.ErrOtherCluster, node.ErrRefused,
 	} {
 		if errors.Is(err, sort) {
 			return true

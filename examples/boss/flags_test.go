@@ -33,6 +33,8 @@ func TestBadCommandLinesAreNamedInOneLine(t *testing.T) {
 		{"-listen 0.0.0.0:0", exitUsage, "0.0.0.0"}, // without a secret
 		{"-listen " + busy.Addr().String(), exitFailed, busy.Addr().String()},
 		{"-history /no/such/place/file", exitUsage, "/no/such/place"},
+		{"-tls-cert /no/such/place/cert", exitUsage, "CA"},
+		{"-tls-ca /no/such/place/ca -tls-key x -tls-cert y", exitUsage, "/no/such/place/ca"},
 		{"demo foo", exitUsage, "demo"},
 	} {
 		s := program(t, strings.Fields(test.args)...)

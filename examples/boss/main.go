@@ -74,6 +74,10 @@ func parse(args []string) (cfg node.Config, wait time.Duration, job string, err 
 	fs.StringVar(&cfg.Listen, "listen", "127.0.0.1:0", "`address` for links from other nodes; port 0 takes a free one")
 	fs.StringVar(&cfg.Name, "name", "", "the node's `name`, for people (default program and process id)")
 	secret := fs.String("secret", "", "what all of the company must know to link")
+	cert := fs.String("tls-cert", "", "`file` with this office's certificate, for links over TLS; with -tls-key and -tls-ca")
+	key := fs.String("tls-key", "", "`file` with its key")
+	ca := fs.String("tls-ca", "", "`file` with the company's CA")
+	common := fs.String("tls-name", "", "`name` that all certificates carry (default: that of the host dialed)")
 	fs.DurationVar(&cfg.SessionTimeout, "session-timeout", 10*time.Second, "ZooKeeper session timeout: bounds how long a dead boss goes unnoticed")
 	fs.DurationVar(&wait, "wait", 5*time.Second, "how long to wait until a job is taken")
 	record := fs.String("history", "", "`file` to record terms and mail under them in, for conclave verify")
@@ -97,6 +101,11 @@ func parse(args []string) (cfg node.Config, wait time.Duration, job string, err 
 	job = strings.Join(fs.Args(), " ")
 	if err == nil && fs.NArg() > 0 && strings.TrimSpace(job) == "" {
 		err = errors.New("the job is empty")
+	}
+	if err == nil && (*cert != "" || *key != "" || *ca != "" || *common != "") {
+		if cfg.TLS, err = node.TLSFromFiles(*cert, *key, *ca); err == nil {
+			cfg.TLS.ServerName = *common
+		}
 	}
 	if err == nil && *record != "" {
 		var f *history.File // each event is written at once, so nobody need close it
