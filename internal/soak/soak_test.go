@@ -24,7 +24,7 @@ func brief(t *testing.T, mischief func(*round)) (code int, said string) {
 		seed: uint64(time.Now().UnixNano()), out: &out, mischief: mischief, settle: patience,
 	}
 	if mischief != nil {
-		o.settle = time.Second // it will not come to rest
+		o.length, o.settle = time.Second, 6*time.Second // longer than the sessions of visitors that vanish
 	}
 	code = soak(t.Context(), o)
 	return code, out.String()

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 )
 
 // warmUp is how many samples come before memory is expected to be flat: the first,
@@ -113,8 +114,15 @@ func (w *world) verdict(samples []sample) int {
 	for _, what := range slices.Sorted(maps.Keys(t.counts)) {
 		p("%10d  %s", t.counts[what], what)
 	}
-	for _, must := range []string{"calls, answered", "joins", "cuts", "stalls", "spawns", "timers", "ticks", "children started", "dead letters told of", "messages to a service, received", "messages to a global, read", "calls to a global, answered"} {
-		if t.counts[must] == 0 && (w.o.visitors > 0 || must != "joins") {
+	musts := []string{
+		"calls, answered", "spawns", "ends told of", "timers", "ticks", "children started", "dead letters told of",
+		"messages to a service, received", "messages to a global, read", "calls to a global, answered",
+	}
+	if w.o.length >= time.Minute { // in less it may be fair all the time
+		musts = append(musts, "cuts", "stalls", "transfers")
+	}
+	for _, must := range musts {
+		if t.counts[must] == 0 {
 			t.blame("there were no %s", must)
 		}
 	}
