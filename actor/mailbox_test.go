@@ -357,7 +357,7 @@ func TestSleepingProcessKeepsLittle(t *testing.T) {
 				synctest.Wait()
 			}
 			p.box.mu.Lock()
-			if most := max(cap(p.queue.mail), cap(p.box.in)); most > fewMail {
+			if most := max(cap(p.queue.mail), cap(p.box.in)); most > fewMail || p.queue.in != nil || p.box.last != nil {
 				t.Errorf("room for %d messages is kept", most)
 			}
 			p.box.mu.Unlock()
