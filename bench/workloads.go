@@ -67,7 +67,7 @@ var workloads = []*workload{
 		[]metric{p50, p99}, with(senders, tcp, yamux)},
 	{"R4", "remote calls, 256 callers", remote, 300_000, 50_000,
 		[]metric{thousands}, senders},
-	{"R5", "remote send, 1 to 1, 64 KiB", remote, 30_000, 4_000,
+	{"R5", "remote send, 1 to 1, 64 KiB", remote, 12_000, 4_000,
 		[]metric{bytesPerSecond(64 << 10)}, with(senders, tcp, yamux)},
 	{"R5h", "remote round trip beside bodies of 1 MiB", remote, 3_000, 500,
 		[]metric{p50, p99, bytesPerSecond(1 << 20)}, with(senders, tcp, yamux)},

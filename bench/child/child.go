@@ -29,12 +29,17 @@ type Child struct {
 // Main is the main function of a contender: PROGRAM ROLE N WORDS... says READY,
 // RESULT and FINAL, once each and in this order, on its standard output, and
 // lives until its standard input is closed.
-func Main(roles map[string]Role) {
+func Main(roles ...map[string]Role) {
 	if len(os.Args) < 3 {
 		fail("this is started by bench: ROLE N WORDS...")
 	}
-	run, ok := roles[os.Args[1]]
-	if !ok {
+	var run Role
+	for _, some := range roles {
+		if r, ok := some[os.Args[1]]; ok {
+			run = r
+		}
+	}
+	if run == nil {
 		fail("there is no such role")
 	}
 	n, err := strconv.Atoi(os.Args[2])

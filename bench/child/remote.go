@@ -57,14 +57,6 @@ func Roles(variant string, open func(*Child) Remote) map[string]Role {
 	return roles
 }
 
-// With adds roles to others.
-func With(roles map[string]Role, more ...map[string]Role) map[string]Role {
-	for _, m := range more {
-		maps.Copy(roles, m)
-	}
-	return roles
-}
-
 // addresses are what the process before the last said: a broker may come first.
 func (c *Child) addresses(n int) []string { return c.Args[len(c.Args)-n:] }
 

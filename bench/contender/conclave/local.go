@@ -3,14 +3,13 @@ package main
 
 import (
 	"context"
-	"time"
 
 	"conclave/actor"
 	"conclave/bench/child"
 )
 
 func main() {
-	child.Main(child.With(map[string]child.Role{
+	child.Main(map[string]child.Role{
 		"L1 Func":     send(false),
 		"L1 Handler":  send(true),
 		"L2 Func":     pingPong(false),
@@ -20,7 +19,7 @@ func main() {
 		"L3 Func":     idle(false),
 		"L3 Handler":  idle(true),
 		"zk":          zooKeeper,
-	}, child.Roles("own", open[*lean]), child.Roles("reflection", open[*plain])))
+	}, child.Roles("own", open[*lean]), child.Roles("reflection", open[*plain]))
 }
 
 type handlerFunc func(p *actor.Process, m actor.Message) error
@@ -58,26 +57,22 @@ func spawnEach(s *actor.System, handler bool, f func(p *actor.Process, m actor.M
 func send(handler bool) child.Role {
 	return func(c *child.Child) map[string]float64 {
 		s := newSystem()
-		got, done := 0, make(chan struct{})
+		count := child.NewCount(c)
 		to := spawnEach(s, handler, func(_ *actor.Process, m actor.Message) error {
 			if _, ok := actor.As[*child.Body](m); ok {
-				if got++; got == c.N {
-					close(done)
-				}
+				count.Add()
 			}
 			return nil
 		})
 		b := &child.Body{A: 1}
-		c.Ready()
-		start := time.Now()
-		s.Spawn(func(p *actor.Process) error {
-			for range c.N {
-				child.Check(p.Send(to, b))
-			}
-			return nil
+		return count.Run(func() {
+			s.Spawn(func(p *actor.Process) error {
+				for range c.N {
+					child.Check(p.Send(to, b))
+				}
+				return nil
+			})
 		})
-		<-done
-		return child.Span(time.Since(start), c.N, got)
 	}
 }
 
@@ -88,23 +83,18 @@ func pingPong(handler bool) child.Role {
 			b, _ := actor.As[*child.Body](m)
 			return p.Send(m.From, b)
 		})
-		got, done := 0, make(chan struct{})
+		count := child.NewCount(c)
 		b := &child.Body{A: 1}
 		ping := spawnEach(s, handler, func(p *actor.Process, m actor.Message) error {
 			if ball, ok := actor.As[*child.Body](m); ok {
-				if got++; got == c.N {
-					close(done)
+				if count.Add() {
 					return nil
 				}
 				return p.Send(pong, ball)
 			}
 			return p.Send(pong, b)
 		})
-		c.Ready()
-		start := time.Now()
-		child.Check(s.Send(context.Background(), ping, "begin"))
-		<-done
-		return child.Span(time.Since(start), c.N, got)
+		return count.Run(func() { child.Check(s.Send(context.Background(), ping, "begin")) })
 	}
 }
 
@@ -114,20 +104,17 @@ func ask(handler bool) child.Role {
 		answer := &child.Body{A: 2}
 		to := spawnEach(s, handler, func(p *actor.Process, m actor.Message) error { return p.Reply(m, answer) })
 		b := &child.Body{A: 1}
-		got, done := 0, make(chan struct{})
-		c.Ready()
-		start := time.Now()
-		s.Spawn(func(p *actor.Process) error {
-			defer close(done)
-			for range c.N {
-				_, err := actor.Call[*child.Body](p, to, b)
-				child.Check(err)
-				got++
-			}
-			return nil
+		count := child.NewCount(c)
+		return count.Run(func() {
+			s.Spawn(func(p *actor.Process) error {
+				for range c.N {
+					_, err := actor.Call[*child.Body](p, to, b)
+					child.Check(err)
+					count.Add()
+				}
+				return nil
+			})
 		})
-		<-done
-		return child.Span(time.Since(start), c.N, got)
 	}
 }
 

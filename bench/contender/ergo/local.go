@@ -6,7 +6,6 @@ import (
 	"io"
 	"net"
 	"os"
-	"time"
 
 	"ergo.services/ergo"
 	"ergo.services/ergo/act"
@@ -17,12 +16,12 @@ import (
 )
 
 func main() {
-	child.Main(child.With(map[string]child.Role{
+	child.Main(map[string]child.Role{
 		"L1":  send,
 		"L2":  pingPong,
 		"L2a": ask,
 		"L3":  idle,
-	}, child.Roles("", open)))
+	}, child.Roles("", open))
 }
 
 // newNode has a registrar of its own, on a port that was free a moment ago: two
@@ -69,47 +68,38 @@ func spawnFunc(n gen.Node, f func(p gen.Process)) {
 
 func send(c *child.Child) map[string]float64 {
 	n := newNode()
-	got, done := 0, make(chan struct{})
+	count := child.NewCount(c)
 	to := spawn(n, handler{told: func(_ gen.Process, _ gen.PID, m any) error {
 		if _, ok := m.(*child.Body); ok {
-			if got++; got == c.N {
-				close(done)
-			}
+			count.Add()
 		}
 		return nil
 	}})
 	b := &child.Body{A: 1}
-	c.Ready()
-	start := time.Now()
-	spawnFunc(n, func(p gen.Process) {
-		for range c.N {
-			child.Check(p.SendPID(to, b))
-		}
+	return count.Run(func() {
+		spawnFunc(n, func(p gen.Process) {
+			for range c.N {
+				child.Check(p.SendPID(to, b))
+			}
+		})
 	})
-	<-done
-	return child.Span(time.Since(start), c.N, got)
 }
 
 func pingPong(c *child.Child) map[string]float64 {
 	n := newNode()
 	pong := spawn(n, handler{told: func(p gen.Process, from gen.PID, m any) error { return p.SendPID(from, m) }})
-	got, done := 0, make(chan struct{})
+	count := child.NewCount(c)
 	b := &child.Body{A: 1}
 	ping := spawn(n, handler{told: func(p gen.Process, _ gen.PID, m any) error {
 		if ball, ok := m.(*child.Body); ok {
-			if got++; got == c.N {
-				close(done)
+			if count.Add() {
 				return nil
 			}
 			return p.SendPID(pong, ball)
 		}
 		return p.SendPID(pong, b)
 	}})
-	c.Ready()
-	start := time.Now()
-	child.Check(n.Send(ping, "begin"))
-	<-done
-	return child.Span(time.Since(start), c.N, got)
+	return count.Run(func() { child.Check(n.Send(ping, "begin")) })
 }
 
 func ask(c *child.Child) map[string]float64 {
@@ -117,19 +107,16 @@ func ask(c *child.Child) map[string]float64 {
 	answer := &child.Body{A: 2}
 	to := spawn(n, handler{asked: func(any) any { return answer }})
 	b := &child.Body{A: 1}
-	got, done := 0, make(chan struct{})
-	c.Ready()
-	start := time.Now()
-	spawnFunc(n, func(p gen.Process) {
-		defer close(done)
-		for range c.N {
-			_, err := p.CallPID(to, b, timeout)
-			child.Check(err)
-			got++
-		}
+	count := child.NewCount(c)
+	return count.Run(func() {
+		spawnFunc(n, func(p gen.Process) {
+			for range c.N {
+				_, err := p.CallPID(to, b, timeout)
+				child.Check(err)
+				count.Add()
+			}
+		})
 	})
-	<-done
-	return child.Span(time.Since(start), c.N, got)
 }
 
 func idle(c *child.Child) map[string]float64 {

@@ -10,12 +10,12 @@ import (
 )
 
 func main() {
-	child.Main(child.With(map[string]child.Role{
+	child.Main(map[string]child.Role{
 		"L1":  send,
 		"L2":  pingPong,
 		"L2a": ask,
 		"L3":  idle,
-	}, child.Roles("", open)))
+	}, child.Roles("", open))
 }
 
 func newEngine() *actor.Engine {
@@ -26,22 +26,18 @@ func newEngine() *actor.Engine {
 
 func send(c *child.Child) map[string]float64 {
 	e := newEngine()
-	got, done := 0, make(chan struct{})
+	count := child.NewCount(c)
 	to := e.SpawnFunc(func(x *actor.Context) {
 		if _, ok := x.Message().(*child.Body); ok {
-			if got++; got == c.N {
-				close(done)
-			}
+			count.Add()
 		}
 	}, "sink")
 	b := &child.Body{A: 1}
-	c.Ready()
-	start := time.Now()
-	for range c.N {
-		e.Send(to, b)
-	}
-	<-done
-	return child.Span(time.Since(start), c.N, got)
+	return count.Run(func() {
+		for range c.N {
+			e.Send(to, b)
+		}
+	})
 }
 
 func pingPong(c *child.Child) map[string]float64 {
@@ -51,25 +47,19 @@ func pingPong(c *child.Child) map[string]float64 {
 			e.SendWithSender(x.Sender(), b, x.PID())
 		}
 	}, "pong")
-	got, done := 0, make(chan struct{})
+	count := child.NewCount(c)
 	b := &child.Body{A: 1}
 	ping := e.SpawnFunc(func(x *actor.Context) {
 		switch m := x.Message().(type) {
 		case string:
 			e.SendWithSender(pong, b, x.PID())
 		case *child.Body:
-			if got++; got == c.N {
-				close(done)
-				return
+			if !count.Add() {
+				e.SendWithSender(pong, m, x.PID())
 			}
-			e.SendWithSender(pong, m, x.PID())
 		}
 	}, "ping")
-	c.Ready()
-	start := time.Now()
-	e.Send(ping, "begin")
-	<-done
-	return child.Span(time.Since(start), c.N, got)
+	return count.Run(func() { e.Send(ping, "begin") })
 }
 
 func ask(c *child.Child) map[string]float64 {
@@ -81,15 +71,14 @@ func ask(c *child.Child) map[string]float64 {
 		}
 	}, "echo")
 	b := &child.Body{A: 1}
-	c.Ready()
-	start := time.Now()
-	got := 0
-	for range c.N {
-		_, err := e.Request(to, b, time.Minute).Result()
-		child.Check(err)
-		got++
-	}
-	return child.Span(time.Since(start), c.N, got)
+	count := child.NewCount(c)
+	return count.Run(func() {
+		for range c.N {
+			_, err := e.Request(to, b, time.Minute).Result()
+			child.Check(err)
+			count.Add()
+		}
+	})
 }
 
 // smallInbox stands for the default of 1,024, which takes 24 KB of each actor.

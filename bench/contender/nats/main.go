@@ -13,7 +13,7 @@ import (
 )
 
 func main() {
-	child.Main(child.With(map[string]child.Role{"broker": broker}, child.Roles("", open)))
+	child.Main(map[string]child.Role{"broker": broker}, child.Roles("", open))
 }
 
 func broker(c *child.Child) map[string]float64 {

@@ -12,12 +12,12 @@ import (
 )
 
 func main() {
-	child.Main(child.With(map[string]child.Role{
+	child.Main(map[string]child.Role{
 		"L1":  send,
 		"L2":  pingPong,
 		"L2a": ask,
 		"L3":  idle,
-	}, child.Roles("", open)))
+	}, child.Roles("", open))
 }
 
 func newActorSystem() *actor.ActorSystem {
@@ -28,22 +28,18 @@ func newActorSystem() *actor.ActorSystem {
 
 func send(c *child.Child) map[string]float64 {
 	root := newActorSystem().Root
-	got, done := 0, make(chan struct{})
+	count := child.NewCount(c)
 	to := root.Spawn(actor.PropsFromFunc(func(x actor.Context) {
 		if _, ok := x.Message().(*child.Body); ok {
-			if got++; got == c.N {
-				close(done)
-			}
+			count.Add()
 		}
 	}))
 	b := &child.Body{A: 1}
-	c.Ready()
-	start := time.Now()
-	for range c.N {
-		root.Send(to, b)
-	}
-	<-done
-	return child.Span(time.Since(start), c.N, got)
+	return count.Run(func() {
+		for range c.N {
+			root.Send(to, b)
+		}
+	})
 }
 
 func pingPong(c *child.Child) map[string]float64 {
@@ -53,25 +49,19 @@ func pingPong(c *child.Child) map[string]float64 {
 			x.Send(x.Sender(), b)
 		}
 	}))
-	got, done := 0, make(chan struct{})
+	count := child.NewCount(c)
 	b := &child.Body{A: 1}
 	ping := root.Spawn(actor.PropsFromFunc(func(x actor.Context) {
 		switch m := x.Message().(type) {
 		case string:
 			x.Request(pong, b)
 		case *child.Body:
-			if got++; got == c.N {
-				close(done)
-				return
+			if !count.Add() {
+				x.Request(pong, m)
 			}
-			x.Request(pong, m)
 		}
 	}))
-	c.Ready()
-	start := time.Now()
-	root.Send(ping, "begin")
-	<-done
-	return child.Span(time.Since(start), c.N, got)
+	return count.Run(func() { root.Send(ping, "begin") })
 }
 
 func ask(c *child.Child) map[string]float64 {
@@ -83,15 +73,14 @@ func ask(c *child.Child) map[string]float64 {
 		}
 	}))
 	b := &child.Body{A: 1}
-	c.Ready()
-	start := time.Now()
-	got := 0
-	for range c.N {
-		_, err := root.RequestFuture(to, b, time.Minute).Result()
-		child.Check(err)
-		got++
-	}
-	return child.Span(time.Since(start), c.N, got)
+	count := child.NewCount(c)
+	return count.Run(func() {
+		for range c.N {
+			_, err := root.RequestFuture(to, b, time.Minute).Result()
+			child.Check(err)
+			count.Add()
+		}
+	})
 }
 
 func idle(c *child.Child) map[string]float64 {

@@ -3,78 +3,73 @@ package main
 
 import (
 	"sync"
-	"time"
 
 	"conclave/bench/child"
 )
 
 func main() {
-	child.Main(child.With(map[string]child.Role{
+	child.Main(map[string]child.Role{
 		"L1 channel": channel,
 		"L1 slice":   slice,
 		"L2":         twoChannels,
 		"L2a":        twoChannels,
 		"L3":         goroutines,
-	}, child.Roles("TCP", openTCP), child.Roles("yamux", openYamux)))
+	}, child.Roles("TCP", openTCP), child.Roles("yamux", openYamux))
 }
 
 func channel(c *child.Child) map[string]float64 {
+	count := child.NewCount(c)
 	ch := make(chan *child.Body, 1<<16)
-	done := make(chan int)
 	go func() {
-		got := 0
 		for range ch {
-			got++
+			count.Add()
 		}
-		done <- got
 	}()
 	b := &child.Body{A: 1}
-	c.Ready()
-	start := time.Now()
-	for range c.N {
-		ch <- b
-	}
-	close(ch)
-	return child.Span(time.Since(start), c.N, <-done)
+	return count.Run(func() {
+		for range c.N {
+			ch <- b
+		}
+	})
 }
 
 // slice is a list under a mutex whose reader takes all that is there.
 func slice(c *child.Child) map[string]float64 {
+	count := child.NewCount(c)
 	var mu sync.Mutex
 	var mail []*child.Body
 	wake := make(chan struct{}, 1)
-	done := make(chan int)
 	go func() {
-		var spare []*child.Body
-		got := 0
-		for got < c.N {
+		var taken []*child.Body
+		for {
 			<-wake
 			mu.Lock()
-			mail, spare = spare[:0], mail
+			mail, taken = taken[:0], mail
 			mu.Unlock()
-			got += len(spare)
-		}
-		done <- got
-	}()
-	b := &child.Body{A: 1}
-	c.Ready()
-	start := time.Now()
-	for range c.N {
-		mu.Lock()
-		mail = append(mail, b)
-		first := len(mail) == 1
-		mu.Unlock()
-		if first {
-			select {
-			case wake <- struct{}{}:
-			default:
+			for range taken {
+				count.Add()
 			}
 		}
-	}
-	return child.Span(time.Since(start), c.N, <-done)
+	}()
+	b := &child.Body{A: 1}
+	return count.Run(func() {
+		for range c.N {
+			mu.Lock()
+			mail = append(mail, b)
+			first := len(mail) == 1
+			mu.Unlock()
+			if first {
+				select {
+				case wake <- struct{}{}:
+				default:
+				}
+			}
+		}
+	})
 }
 
 func twoChannels(c *child.Child) map[string]float64 {
+	count := child.NewCount(c)
 	to, back := make(chan *child.Body), make(chan *child.Body)
 	go func() {
 		for b := range to {
@@ -82,15 +77,13 @@ func twoChannels(c *child.Child) map[string]float64 {
 		}
 	}()
 	b := &child.Body{A: 1}
-	c.Ready()
-	start := time.Now()
-	got := 0
-	for range c.N {
-		to <- b
-		<-back
-		got++
-	}
-	return child.Span(time.Since(start), c.N, got)
+	return count.Run(func() {
+		for range c.N {
+			to <- b
+			<-back
+			count.Add()
+		}
+	})
 }
 
 func goroutines(c *child.Child) map[string]float64 {
