@@ -35,15 +35,16 @@ var studies = []study{
 func main() {
 	quick := flag.Bool("quick", false, "leave out the largest of each")
 	only := flag.String("only", "", "the studies to run, such as peers,bodies; default all")
+	runs := flag.Int("runs", 3, "how often to measure each; medians count")
 	dir := flag.String("svg", "", "`directory` for pictures, growth-NAME.svg")
 	flag.Parse()
-	if err := runAll(*quick, *only, *dir); err != nil {
+	if err := runAll(*quick, *only, *dir, max(*runs, 1)); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-func runAll(quick bool, only, dir string) error {
+func runAll(quick bool, only, dir string, runs int) error {
 	chosen := studies
 	if only != "" {
 		names := strings.Split(only, ",")
@@ -55,7 +56,11 @@ func runAll(quick bool, only, dir string) error {
 	where := machine.Line()
 	fmt.Print(where, "\n\n")
 	for _, s := range chosen {
-		points := s.run(quick)
+		var all [][]point
+		for range runs {
+			all = append(all, s.run(quick))
+		}
+		points := medians(all)
 		fmt.Println(s.table(points))
 		if dir != "" {
 			if err := os.WriteFile(filepath.Join(dir, "growth-"+s.name+".svg"), s.picture(where, points), 0o644); err != nil {

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"conclave/bench/plot"
@@ -19,6 +20,22 @@ type measure struct {
 	value float64
 }
 
+// medians are those of several runs of a study.
+func medians(runs [][]point) []point {
+	all := runs[0]
+	for i, p := range all {
+		for j := range p.measures {
+			var values []float64
+			for _, run := range runs {
+				values = append(values, run[i].measures[j].value)
+			}
+			slices.Sort(values)
+			p.measures[j].value = values[len(values)/2]
+		}
+	}
+	return all
+}
+
 func (s study) table(points []point) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "### %s\n\n| %s |", s.title, s.x)
@@ -33,11 +50,15 @@ func (s study) table(points []point) string {
 		}
 		b.WriteString("\n")
 	}
-	b.WriteString("| exponent |")
-	for _, line := range lines(points) {
-		fmt.Fprintf(&b, " %.2f |", exponent(line.X, line.Y))
+	row := func(name string, points []point) {
+		fmt.Fprintf(&b, "| %s |", name)
+		for _, line := range lines(points) {
+			fmt.Fprintf(&b, " %.2f |", exponent(line.X, line.Y))
+		}
+		b.WriteString("\n")
 	}
-	b.WriteString("\n")
+	row("exponent", points)
+	row("of the last two", points[max(0, len(points)-2):])
 	return b.String()
 }
 

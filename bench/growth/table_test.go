@@ -17,3 +17,11 @@ func TestExponentIsThatOfAPower(t *testing.T) {
 		}
 	}
 }
+
+func TestMedianIsTakenOfEachMeasure(t *testing.T) {
+	run := func(a, b float64) []point { return []point{{1, []measure{{"a", a}, {"b", b}}}} }
+	got := medians([][]point{run(1, 30), run(2, 20), run(9, 10)})[0].measures
+	if got[0].value != 2 || got[1].value != 20 {
+		t.Errorf("medians %v and %v, want 2 and 20", got[0].value, got[1].value)
+	}
+}
