@@ -46,5 +46,9 @@ go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
 echo "== go test -race"
 CONCLAVE_REAL=1 go test -race "$@" ./...
 
+# The race detector adds instructions and allocations of its own.
+echo "== what messages cost"
+go test -run '^TestCostOf|Alloc' ./actor ./codec ./transport ./node
+
 echo "== the modules of their own: bench, otel"
 for module in bench otel; do (cd "$module" && go vet ./... && go test ./...); done

@@ -12,11 +12,11 @@ import (
 
 // remoteBody is a body that came over a link: bytes until a process names the type.
 type remoteBody struct {
+	to   uint64 // serial, or broken once it is known not to decode: see Decode
+	from uint64 // serial
 	way  *bodyWay
 	typ  string
 	data []byte
-	from uint64        // serial
-	to   atomic.Uint64 // serial, or broken once it is known not to decode
 }
 
 const broken = math.MaxUint64
@@ -29,8 +29,7 @@ type bodyWay struct {
 
 // fill makes b the body of f, which came that way.
 func (b *remoteBody) fill(way *bodyWay, f *transport.Frame) {
-	b.way, b.typ, b.data, b.from = way, f.Type, f.Body, f.From
-	b.to.Store(f.To)
+	b.way, b.typ, b.data, b.from, b.to = way, f.Type, f.Body, f.From, f.To
 }
 
 func newRemoteBody(way *bodyWay, f *transport.Frame) *remoteBody {
@@ -48,7 +47,7 @@ func (b *remoteBody) IsNil() bool { return codec.IsNil(b.data) }
 func (b *remoteBody) Decode(into any) error {
 	err := codec.Decode(b.typ, b.data, into)
 	if err != nil {
-		if to := b.to.Swap(broken); to != broken {
+		if to := atomic.SwapUint64(&b.to, broken); to != broken {
 			b.way.system.DeadLetter(actor.DeadLetter{
 				From: b.way.from.WithSerial(b.from), To: b.way.to.WithSerial(to), Type: b.typ, Reason: actor.DeadUndecodable,
 			})

@@ -19,7 +19,7 @@ var floors = [][]string{
 
 // beside are packages for tests: they may import any other, and only tests and
 // each other may import them.
-var beside = []string{"conclavetest", "internal/zktest", "internal/netns", "internal/realtest", "internal/archtest", "internal/explore", "internal/mutants", "internal/mutants/try", "internal/judges", "internal/endurance", "internal/failover", "internal/pairs", "internal/soak"}
+var beside = []string{"conclavetest", "internal/zktest", "internal/netns", "internal/realtest", "internal/archtest", "internal/explore", "internal/mutants", "internal/mutants/try", "internal/judges", "internal/endurance", "internal/failover", "internal/pairs", "internal/soak", "internal/cost"}
 
 // guests are the modules of others and the packages that may import them, tests
 // aside.
@@ -27,7 +27,7 @@ var guests = map[string][]string{
 	"github.com/go-zookeeper/zk":        {"internal/keeper"},
 	"github.com/hashicorp/yamux":        {"transport"},
 	"github.com/vmihailenco/msgpack/v5": {"codec"},
-	"golang.org/x/sys":                  {"internal/keeper", "internal/guard", "cmd/..."},
+	"golang.org/x/sys":                  {"internal/keeper", "internal/guard", "cmd/...", "internal/cost"},
 }
 
 const (
