@@ -4,7 +4,7 @@ import (
 	_ "C" // want imports C
 	_ "context"
 
-	_ "golang.org/x/sys/unix" // want only internal/keeper and internal/guard and cmd/... may
+	_ "golang.org/x/sys/unix" // want only internal/keeper and internal/guard and cmd/... and internal/cost may
 
 	_ "conclave"                   // want has no floor
 	_ "conclave/codec"             // want sibling
