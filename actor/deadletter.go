@@ -12,7 +12,7 @@ type DeadReason uint8
 const (
 	DeadNoProcess        DeadReason = iota + 1 // there is no such process, or it ended with mail unread
 	DeadNoName                                 // no process has that local name
-	DeadStaleIncarnation                       // it was meant for an earlier run of the node
+	DeadStaleIncarnation                       // it was meant for a run of the node that is over
 	DeadMailboxFull                            // the receiver's mailbox is at its bound
 	DeadStaleTerm                              // a higher term has been heard
 	DeadTooLarge                               // over the limit of a message

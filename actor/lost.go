@@ -60,6 +60,12 @@ func (s *System) NodeUnreached(node NodeID, reason error, unsent func(to PID) er
 	s.nodeLost(node, reason, unsent)
 }
 
+// NodeStopped is NodeLost where the node has said that it has stopped, with all
+// its processes: links and monitors end with Shutdown.
+func (s *System) NodeStopped(node NodeID) {
+	s.nodeLost(node, Shutdown, func(to PID) error { return &EndedError{PID: to, Reason: Shutdown} })
+}
+
 func (s *System) nodeLost(node NodeID, reason error, call func(to PID) error) {
 	h := unique.Make(node)
 	for p := range s.tied.take(h) {

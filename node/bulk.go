@@ -312,7 +312,7 @@ func (d *passage) end() {
 // sayBye sends the last frame, after all others.
 func (c *connection) sayBye(ctx context.Context) {
 	bye := &transport.Frame{Kind: transport.Bye}
-	if b := c.bulk; b != nil && b.pinned.Load() > 0 {
+	if b := c.bulk; b != nil && b.open.Load() { // also when nothing seems to be under way there: mail may just be being added
 		_ = b.append(ctx, bye, true)
 		return
 	}

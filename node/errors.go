@@ -21,6 +21,9 @@ var (
 	// ErrUnknownOutcome: the message may or may not have been accepted; it was
 	// not repeated.
 	ErrUnknownOutcome = errors.New("unknown outcome: it may have been accepted")
+	// ErrPeerStopped: the other node has stopped and said so; in events of kind
+	// LinkDown.
+	ErrPeerStopped = errors.New("the other node has stopped")
 	// ErrTooLarge: a message is over the limit of the receiving node.
 	ErrTooLarge = errors.New("message too large")
 	// ErrUnreachable: a guest, which listens nowhere, has no link with us (any more).

@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+
+	"conclave/actor"
+	"conclave/transport"
 )
 
 // abandon gives up links that were never used.
@@ -63,11 +66,62 @@ func (p *peer) goodbye(ctx context.Context) error {
 	if link == nil {
 		return nil
 	}
+	p.part(link, ErrStopped)
 	link.sayBye(ctx)
-	select {
-	case <-link.bye:
-		return nil
-	case <-ctx.Done():
-		return fmt.Errorf("%s has not read all that was sent to it: %w", p.id, context.Cause(ctx))
+	heard := []<-chan struct{}{link.bye}
+	if link.answersBye {
+		heard = append(heard, link.left) // then we have read all that was sent to us, too
 	}
+	for _, h := range heard {
+		select {
+		case <-h:
+		case <-ctx.Done():
+			return fmt.Errorf("%s has not read all that was sent to it: %w", p.id, context.Cause(ctx))
+		}
+	}
+	return nil
+}
+
+// part has no mail taken any more that would go out over c: why is what its
+// senders are told. It says false if one side has said goodbye before.
+func (p *peer) part(c *connection, why error) bool {
+	p.mu.Lock()
+	first := p.parted == nil
+	if first {
+		p.parted = why
+		p.live.CompareAndSwap(c.out, nil)
+	}
+	p.mu.Unlock()
+	c.out.part()
+	if c.bulk != nil {
+		c.bulk.out.part()
+	}
+	return first
+}
+
+// hearBye is called when all that the peer had to say over c has been read: it
+// has stopped, with all its processes. What we had sent by then is still read
+// there, up to our own goodbye.
+func (p *peer) hearBye(c *connection) {
+	_ = c.control.append(context.Background(), &transport.Frame{Kind: transport.Bye}, true)
+	if p.part(c, ErrPeerStopped) {
+		c.sayBye(context.Background())
+	}
+	c.leftOnce.Do(func() { close(c.left) })
+}
+
+// turnAway ends a frame for a peer that one of us has said goodbye to.
+func (p *peer) turnAway(f *transport.Frame, why error) error {
+	if why != ErrPeerStopped {
+		return why
+	}
+	p.giveUp(f, actor.DeadStaleIncarnation, actor.NoProcess, &actor.EndedError{PID: p.base.WithSerial(f.To)})
+	return nil
+}
+
+// stopped says whether the peer has said goodbye.
+func (p *peer) stopped() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.parted == ErrPeerStopped
 }

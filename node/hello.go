@@ -16,6 +16,7 @@ type hello struct {
 	Cluster     string // the cluster id; empty while it is not known yet
 	HandsOver   bool   // it knows the frames from Moving to State
 	Bulk        bool   // it knows the bulk lane
+	AnswersBye  bool   // it answers a goodbye with its own, behind all mail
 }
 
 const helloType = "node.hello"

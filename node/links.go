@@ -105,7 +105,7 @@ func (l *links) setCluster(id string) {
 func (l *links) hello() []byte {
 	id := l.self.Node()
 	return hello{
-		Name: id.Name, Address: id.Address, Incarnation: id.Incarnation, Cluster: l.clusterID(), HandsOver: true, Bulk: true,
+		Name: id.Name, Address: id.Address, Incarnation: id.Incarnation, Cluster: l.clusterID(), HandsOver: true, Bulk: true, AnswersBye: true,
 	}.encode()
 }
 

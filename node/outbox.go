@@ -28,6 +28,7 @@ type outbox struct {
 	spare   []byte
 	asleep  bool // the writer waits for kick
 	closed  bool
+	parted  bool          // no more mail is taken
 	room    chan struct{} // closed when a full outbox has been taken
 	kick    chan struct{}
 	bulk    *bulk // of a messages lane whose link can have a bulk lane
@@ -48,7 +49,7 @@ func newOutbox(lane transport.Lane, limit, maxFrame int) *outbox {
 // errOutboxClosed: the connection is over and f was not taken.
 func (o *outbox) append(ctx context.Context, f *transport.Frame, urgent bool) error {
 	o.mu.Lock()
-	for !urgent && len(o.buf) >= o.limit && !o.closed {
+	for !urgent && len(o.buf) >= o.limit && !o.closed && !o.parted {
 		if o.room == nil {
 			o.room = make(chan struct{})
 		}
@@ -64,7 +65,7 @@ func (o *outbox) append(ctx context.Context, f *transport.Frame, urgent bool) er
 		}
 		o.mu.Lock()
 	}
-	if o.closed {
+	if o.closed || o.parted && !urgent {
 		o.mu.Unlock()
 		return errOutboxClosed
 	}
@@ -134,6 +135,18 @@ const urgentReserve = 16 << 20
 
 // smallBatch is how large a buffer may be kept however little of it is used.
 const smallBatch = 64 << 10
+
+// part takes no more mail from now on; who waits for room is told so.
+func (o *outbox) part() {
+	o.mu.Lock()
+	o.parted = true
+	room := o.room
+	o.room = nil
+	o.mu.Unlock()
+	if room != nil {
+		close(room)
+	}
+}
 
 // close ends the writer and releases who waits. What was not written is lost.
 func (o *outbox) close() {

@@ -29,7 +29,8 @@ type peer struct {
 	pending []pendingFrame
 	bytes   int // of pending
 	room    chan struct{}
-	asked   bool // evWant is under way
+	asked   bool  // evWant is under way
+	parted  error // one of us has said goodbye: why no mail is taken any more
 	conns   map[connID]*connection
 	paused  map[uint64]chan struct{} // their processes that want no mail for now
 
@@ -44,19 +45,22 @@ type pendingFrame struct {
 
 // connection is one connection with the peer, the link or a candidate for it.
 type connection struct {
-	id      connID
-	conn    transport.Conn
-	control *outbox
-	out     *outbox
-	cluster string         // the cluster that terms on it are of
-	heard   atomic.Int64   // when the last frame came, links.now
-	readers sync.WaitGroup // of mail; when they have ended, nothing more of it will be delivered
-	passed  passage        // of the messages lane
-	bulk    *bulk          // nil: the peer does not know of it
-	bye     chan struct{}
-	byeOnce sync.Once
+	id       connID
+	conn     transport.Conn
+	control  *outbox
+	out      *outbox
+	cluster  string         // the cluster that terms on it are of
+	heard    atomic.Int64   // when the last frame came, links.now
+	readers  sync.WaitGroup // of mail; when they have ended, nothing more of it will be delivered
+	passed   passage        // of the messages lane
+	bulk     *bulk          // nil: the peer does not know of it
+	bye      chan struct{}  // closed when the peer has read our goodbye, or the connection has ended
+	byeOnce  sync.Once
+	left     chan struct{} // closed when we have read the peer's, or the connection has ended
+	leftOnce sync.Once
 
-	handsOver bool // the peer knows the frames that hand globals over
+	answersBye bool // the peer answers a goodbye with its own
+	handsOver  bool // the peer knows the frames that hand globals over
 }
 
 func newPeer(l *links, id actor.NodeID) *peer {
@@ -115,6 +119,10 @@ func (p *peer) send(ctx context.Context, f *transport.Frame, urgent bool) error 
 		case p.gone:
 			p.mu.Unlock()
 			return errPeerGone
+		case p.parted != nil:
+			err := p.parted
+			p.mu.Unlock()
+			return p.turnAway(f, err)
 		case p.live.Load() != nil:
 			p.mu.Unlock()
 			continue
@@ -207,15 +215,20 @@ func (p *peer) abandon(dead actor.DeadReason, reason error, why func(to actor.PI
 	}
 	for i := range pending {
 		f := &pending[i].Frame
-		to, from := p.base.WithSerial(f.To), p.links.self.WithSerial(f.From)
-		switch f.Kind {
-		case transport.Link:
-			p.links.system.Deliver(actor.Envelope{Kind: actor.KindExit, From: to, To: from, Reason: reason})
-		case transport.Monitor:
-			p.links.system.Deliver(actor.Envelope{Kind: actor.KindDown, From: to, To: from, Ref: f.Ref, Reason: reason})
-		default:
-			p.links.deadFrame(p, f, dead, why(to))
-		}
+		p.giveUp(f, dead, reason, why(p.base.WithSerial(f.To)))
+	}
+}
+
+// giveUp ends a frame that was taken and will not be sent.
+func (p *peer) giveUp(f *transport.Frame, dead actor.DeadReason, reason, why error) {
+	to, from := p.base.WithSerial(f.To), p.links.self.WithSerial(f.From)
+	switch f.Kind {
+	case transport.Link:
+		p.links.system.Deliver(actor.Envelope{Kind: actor.KindExit, From: to, To: from, Reason: reason})
+	case transport.Monitor:
+		p.links.system.Deliver(actor.Envelope{Kind: actor.KindDown, From: to, To: from, Ref: f.Ref, Reason: reason})
+	default:
+		p.links.deadFrame(p, f, dead, why)
 	}
 }
 
@@ -238,6 +251,9 @@ func (p *peer) attach(conn transport.Conn, h hello, event func(connID) any) bool
 		control: newOutbox(transport.Control, 1<<20, conn.MaxFrame()),
 		out:     newOutbox(transport.Messages, p.links.limits.Outbox, conn.MaxFrame()),
 		bye:     make(chan struct{}),
+		left:    make(chan struct{}),
+
+		answersBye: h.AnswersBye,
 	}
 	c.heard.Store(int64(p.links.now()))
 	c.control.overflow = func() { p.overflow(c) }
@@ -296,4 +312,5 @@ func (p *peer) close(c *connection) {
 	}
 	c.conn.Close()
 	c.byeOnce.Do(func() { close(c.bye) })
+	c.leftOnce.Do(func() { close(c.left) })
 }

@@ -236,6 +236,12 @@ func (p *peer) lost(err error) {
 		p.last.readers.Wait()
 		p.last = nil // with its buffers: the peer itself is remembered for a while
 	}
+	if p.stopped() {
+		p.links.linkDown(p, ErrPeerStopped)
+		p.release()
+		p.links.system.NodeStopped(p.id)
+		return // nothing waits for another link
+	}
 	p.links.linkDown(p, err)
 	p.down(actor.LinkLost)
 	p.mu.Lock()

@@ -35,8 +35,7 @@ func (p *peer) readMessages(c *connection) error {
 // take delivers a frame that is for a process.
 func (p *peer) take(c *connection, f *transport.Frame) {
 	if f.Kind == transport.Bye {
-		// All that the peer had to say has been read.
-		_ = c.control.append(context.Background(), &transport.Frame{Kind: transport.Bye}, true)
+		p.hearBye(c)
 		return
 	}
 	e, ok := p.envelope(c, f)
