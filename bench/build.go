@@ -9,26 +9,22 @@ import (
 	"path/filepath"
 )
 
-// build compiles the contenders into a directory, a program each: two of them
-// cannot live in one, both naming their protobuf messages alike, and none should
-// carry the others' memory. What is missing on this machine is in missing, with the
-// reason.
-func build() (bin string, missing map[string]string, err error) {
-	bin, err = os.MkdirTemp("", "conclave-bench-")
-	if err != nil {
-		return "", nil, err
-	}
+// build compiles the contenders into bin, a program each: two of them cannot live
+// in one, both naming their protobuf messages alike, and none should carry the
+// others' memory. What this machine has no compiler for is in missing, with how to
+// get it.
+func build(bin string) (missing map[string]string, err error) {
 	if err := run("go", "build", "-o", bin+"/", "./contender/..."); err != nil {
-		return bin, nil, fmt.Errorf("building the contenders: %w; bench must be run in its own directory", err)
+		return nil, fmt.Errorf("building the contenders: %w; bench must be run in its own directory", err)
 	}
 	missing = map[string]string{}
 	switch err := buildErlang(bin); {
 	case errors.Is(err, exec.ErrNotFound):
 		missing[erlang.program] = "Erlang/OTP is not installed (Debian: apt-get install erlang-nox)"
 	case err != nil:
-		return bin, nil, fmt.Errorf("building the contender Erlang: %w", err)
+		return nil, fmt.Errorf("building the contender Erlang: %w", err)
 	}
-	return bin, missing, nil
+	return missing, nil
 }
 
 func buildErlang(bin string) error {

@@ -7,8 +7,10 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"os/signal"
 	"slices"
 	"strings"
+	"syscall"
 
 	"conclave/bench/machine"
 )
@@ -32,32 +34,27 @@ func main() {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(2)
 	}
-	bin, missing, err := build()
-	if err == nil {
-		var tables []*table
-		where, peers := machine.Line(), versions(bin)
-		fmt.Print(where, "\n", peers, "\n")
-		tables, err = runAll(bin, without(missing, chosen), *runs, *quick)
-		fmt.Print(summary(tables))
-		if *jsonFile != "" {
-			text, failed := marshal(where+"\n"+peers, *runs, *quick, tables)
-			err = errors.Join(err, failed, os.WriteFile(*jsonFile, text, 0o644))
-		}
-		if *svgFile != "" {
-			err = errors.Join(err, os.WriteFile(*svgFile, picture(where, tables), 0o644))
-		}
-	}
-	if bin != "" {
-		err = errors.Join(err, os.RemoveAll(bin))
-	}
-	if err != nil {
+	if err := runAll(chosen, *runs, *quick, *jsonFile, *svgFile); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-func runAll(bin string, chosen []*workload, runs int, quick bool) (tables []*table, err error) {
-	for _, w := range chosen {
+func runAll(chosen []*workload, runs int, quick bool, jsonFile, svgFile string) (err error) {
+	bin, err := os.MkdirTemp("", "conclave-bench-")
+	if err != nil {
+		return err
+	}
+	go cleanUp(bin)
+	defer func() { err = errors.Join(err, os.RemoveAll(bin)) }()
+	missing, err := build(bin)
+	if err != nil {
+		return err
+	}
+	where, peers := machine.Line(), versions(bin)
+	fmt.Print(where, "\n", peers, "\n")
+	var tables []*table
+	for _, w := range without(missing, chosen) {
 		t := measure(bin, w, runs, quick)
 		fmt.Println(t)
 		if t.failed {
@@ -65,7 +62,24 @@ func runAll(bin string, chosen []*workload, runs int, quick bool) (tables []*tab
 		}
 		tables = append(tables, t)
 	}
-	return tables, err
+	fmt.Print(summary(tables))
+	if jsonFile != "" {
+		text, failed := marshal(where+"\n"+peers, runs, quick, tables)
+		err = errors.Join(err, failed, os.WriteFile(jsonFile, text, 0o644))
+	}
+	if svgFile != "" {
+		err = errors.Join(err, os.WriteFile(svgFile, picture(where, tables), 0o644))
+	}
+	return err
+}
+
+// cleanUp is for who interrupts it. The contenders end when this process does.
+func cleanUp(bin string) {
+	c := make(chan os.Signal, 1)
+	signal.Notify(c, os.Interrupt, syscall.SIGTERM, syscall.SIGPIPE)
+	<-c
+	_ = os.RemoveAll(bin)
+	os.Exit(1)
 }
 
 // choose finds the workloads of those names, with the contenders of those names.

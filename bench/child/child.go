@@ -11,6 +11,7 @@ import (
 	"runtime/pprof"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -45,14 +46,23 @@ func Main(roles ...map[string]Role) {
 	n, err := strconv.Atoi(os.Args[2])
 	Check(err)
 	c := &Child{N: n, Args: os.Args[3:]}
+	ended := make(chan struct{})
+	var done atomic.Bool
+	go func() {
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		if !done.Load() {
+			fail("the driver has ended")
+		}
+		close(ended)
+	}()
 	stop := profile()
 	values := run(c)
 	stop()
+	done.Store(true)
 	line, err := json.Marshal(values)
 	Check(err)
 	fmt.Println("RESULT " + string(line))
-	// The other processes may need this one until the driver has heard of all.
-	_, _ = io.Copy(io.Discard, os.Stdin)
+	<-ended // the other processes may need this one until the driver has heard of all
 	line, err = json.Marshal(Usage{CPU: (CPU() - c.base).Seconds(), PeakKB: peakKB()})
 	Check(err)
 	fmt.Println("FINAL " + string(line))
