@@ -3,13 +3,10 @@ package main
 import (
 	"bufio"
 	"encoding/binary"
-	"errors"
 	"io"
 	"net"
 	"strconv"
 	"strings"
-
-	"github.com/hashicorp/yamux"
 
 	"conclave/bench/child"
 )
@@ -121,45 +118,5 @@ func openTCP(*child.Child) child.Remote {
 			return l.Addr().String(), l.Accept
 		},
 		dial: func(address string) (net.Conn, error) { return net.Dial("tcp", address) },
-	}
-}
-
-// openYamux has one session for everything, with a window that does not hold up
-// large bodies.
-func openYamux(*child.Child) child.Remote {
-	config := yamux.DefaultConfig()
-	config.MaxStreamWindowSize = 4 << 20
-	config.LogOutput = io.Discard
-	var dialed *yamux.Session
-	return &remote{
-		listen: func() (string, func() (net.Conn, error)) {
-			l := listenTCP()
-			var session *yamux.Session
-			return l.Addr().String(), func() (net.Conn, error) {
-				if session == nil {
-					conn, err := l.Accept()
-					child.Check(err)
-					session, err = yamux.Server(conn, config)
-					child.Check(err)
-				}
-				conn, err := session.Accept()
-				if errors.Is(err, io.EOF) {
-					select {} // the sender has ended
-				}
-				return conn, err
-			}
-		},
-		dial: func(address string) (net.Conn, error) {
-			if dialed == nil {
-				conn, err := net.Dial("tcp", address)
-				if err != nil {
-					return nil, err
-				}
-				if dialed, err = yamux.Client(conn, config); err != nil {
-					return nil, err
-				}
-			}
-			return dialed.Open()
-		},
 	}
 }
