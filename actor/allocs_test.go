@@ -47,11 +47,11 @@ func TestAllocationsPerOperation(t *testing.T) {
 		{"spawn a Handler", nil, func(p *Process) { p.SpawnHandler(ending{}) }, 1},
 		{"spawn a Handler and end it", nil, func(p *Process) {
 			_, _ = Call[*benchBody](p, s.SpawnHandler(ending{}), body)
-		}, 3},
+		}, 4},
 		{"spawn a Func that ends", nil, func(p *Process) {
 			_ = p.Monitor(p.Spawn(func(*Process) error { return nil }))
 			_, _ = p.Receive()
-		}, 6},
+		}, 8},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			must(t, s, func(p *Process) error {

@@ -31,9 +31,14 @@ func TestMailboxIsAListHoweverLong(t *testing.T) {
 	most, unread := 0, 0
 	must(t, s, func(p *Process) error {
 		for step := range 4000 {
-			switch random.IntN(8) {
+			op := random.IntN(8)
+			burst := random.IntN([]int{2, 6, 20, 200}[random.IntN(4)])
+			if step%500 == 0 {
+				op, burst = 0, 300
+			}
+			switch op {
 			case 0:
-				for i := range random.IntN([]int{2, 6, 20, 200}[random.IntN(4)]) {
+				for i := range burst {
 					body := any(step<<10 + i)
 					if random.IntN(3) == 0 {
 						body = fmt.Sprint(body)
