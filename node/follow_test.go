@@ -167,6 +167,7 @@ func TestBusySubscriberIsToldTheLastState(t *testing.T) {
 		}
 		close(gate)
 		time.Sleep(time.Second)
+		c.settle()
 		if n := len(news); n < 2 || n > 4 || len(news[n-1].PIDs) != 20 || !slices.Contains(news[n-1].Joined, last) {
 			c.Errorf("%d messages: %+v", n, news)
 		}
