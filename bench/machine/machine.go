@@ -16,7 +16,7 @@ func Line() string {
 		field("/proc/cpuinfo", "model name"), runtime.NumCPU(), field("/proc/meminfo", "MemTotal"),
 		words("/proc/sys/kernel/osrelease", 1), runtime.Version(), load)
 	if busy, _ := strconv.ParseFloat(load, 64); busy > float64(runtime.NumCPU())/2 {
-		line += ", which is much: trust CPU times more than others"
+		line += " (busy: trust CPU times most)"
 	}
 	return line
 }
