@@ -218,9 +218,8 @@ func (s *System) sendCall(ctx context.Context, sender *Process, e Envelope) (*op
 		s.DeadLetter(e.dead(DeadNoProcess))
 		return nil, &EndedError{PID: e.To}
 	}
-	it := item{from: e.From, body: e.Body, claims: &call.claims}
 	for {
-		switch target.push(it, false) {
+		switch target.push(e.From, e.Body, &call.claims, false) {
 		case pushFull:
 			if target.box.policy == Refuse {
 				call.close(callAnswered)

@@ -65,21 +65,22 @@ func (s *System) deliverMail(e Envelope) Delivery {
 		}
 		return refuse(DeadNoProcess, &EndedError{PID: e.To}, Refused)
 	}
-	it := item{from: e.From, body: e.Body}
+	from := e.From
 	if e.Kind == KindMessage && e.From.serial == 0 && e.Ref == 0 {
-		it.from = PID{} // sent from outside any process
+		from = PID{} // sent from outside any process
 	}
+	var c *claims
 	var call *openCall
 	if e.Kind == KindCall {
 		if call = p.open(e); call == nil {
 			return refuse(DeadNoProcess, &EndedError{PID: e.To}, Refused)
 		}
-		it.claims = &call.claims
+		c = &call.claims
 	} else {
-		it.claims = claimsOf(e.Term, e.Carrier)
+		c = claimsOf(e.Term, e.Carrier)
 	}
 	// Mail by name has no reserve: its senders do not know whom to pause for.
-	switch p.push(it, e.Name == "") {
+	switch p.push(from, e.Body, c, e.Name == "") {
 	case pushFilled:
 		s.confirm(e)
 		return Full

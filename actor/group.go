@@ -68,7 +68,7 @@ func (s *System) Notify(pid PID, body any) bool {
 		return false
 	}
 	b.counted++
-	b.append(item{body: body})
+	b.append(PID{}, body, nil)
 	p.rouse(waitingMail)
 	return true
 }

@@ -210,7 +210,7 @@ func (p *Process) dropDown(ref Ref) {
 		if is(it) {
 			b.signals--
 		} else {
-			b.append(it)
+			b.append(it.from, it.body, it.claims)
 		}
 	}
 }
@@ -226,7 +226,7 @@ func (p *Process) down(ref Ref, pid PID, reason error) {
 		delete(p.ties.monitors, ref)
 	}
 	if wanted {
-		p.push(item{from: pid, body: Down{Ref: ref, PID: pid, Reason: reason}}, false)
+		p.push(pid, Down{Ref: ref, PID: pid, Reason: reason}, nil, false)
 	}
 }
 

@@ -116,14 +116,14 @@ func (p *Process) pushMail(mail []Mail, calls []openCall) (int, pushed) {
 	}
 	for i := range mail[:n] {
 		m := &mail[i]
-		it := item{from: m.From, body: m.Body}
 		switch {
 		case m.Call != 0:
-			it.claims = &calls[i].claims
+			b.append(m.From, m.Body, &calls[i].claims)
 		case m.From.serial == 0:
-			it.from = PID{}
+			b.append(PID{}, m.Body, nil)
+		default:
+			b.append(m.From, m.Body, nil)
 		}
-		b.append(it)
 	}
 	b.counted += n
 	p.rouse(waitingMail)

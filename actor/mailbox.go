@@ -89,12 +89,20 @@ const fewMail = 16
 // segments are empty: who takes an item out clears its place.
 var segments = sync.Pool{New: func() any { return new(segment) }}
 
-// append adds mail. It is called under mu.
-func (b *mailbox) append(it item) {
+// append adds mail. It is called under mu. The parts of an item come one by one,
+// here and in push, and are written where they stay: to put an item together and
+// then copy it costs more than all the rest (the processor waits until what was
+// written in small pieces can be read in large ones).
+func (b *mailbox) append(from PID, body any, c *claims) {
 	if len(b.in) == cap(b.in) {
 		b.grow()
 	}
-	b.in = append(b.in, it)
+	n := len(b.in)
+	b.in = b.in[:n+1]
+	it := &b.in[n]
+	it.from.node, it.from.serial = from.node, from.serial
+	it.body = body
+	it.claims = c
 }
 
 func (b *mailbox) grow() {
@@ -157,18 +165,18 @@ func (t batch) release() {
 	}
 }
 
-// push appends it to p's mail. reserve is for mail from other nodes under the
+// push appends to p's mail. reserve is for mail from other nodes under the
 // Wait policy: what was in flight before its senders paused is taken above the
 // limit, so that nothing of it is lost.
-func (p *Process) push(it item, reserve bool) pushed {
+func (p *Process) push(from PID, body any, c *claims, reserve bool) pushed {
 	b := &p.box
-	signal := isSignal(it.body)
+	signal := isSignal(body)
 	b.mu.Lock()
 	if b.closed {
 		b.mu.Unlock()
 		return pushClosed
 	}
-	if it.claims != nil && !signal && p.sys.terms.passed(it.claims.term) {
+	if c != nil && !signal && p.sys.terms.passed(c.term) {
 		// Asked again under the mutex, so that nobody reads mail under a lower
 		// term behind mail under a higher one.
 		b.mu.Unlock()
@@ -189,7 +197,7 @@ func (p *Process) push(it item, reserve bool) pushed {
 	} else {
 		b.signals++
 	}
-	b.append(it)
+	b.append(from, body, c)
 	if b.waiting == waitingMail {
 		p.rouse(waitingMail)
 	} else {
@@ -214,36 +222,34 @@ func (p *Process) rouse(w waitingFor) {
 	}
 }
 
-// next takes the first unread message. Where it says that there is none, box.mu
-// is locked, so that the caller can go to sleep before anything arrives.
-func (p *Process) next() (Message, bool) {
+// next takes the first unread message out into m, which is empty. Where it says
+// that there is none, box.mu is locked, so that the caller can go to sleep before
+// anything arrives.
+func (p *Process) next(m *Message) bool {
 	if p.head == len(p.queue.mail) {
-		return p.nextOfBox()
+		return p.nextOfBox(m)
 	}
-	it := &p.queue.mail[p.head]
-	m := it.message()
-	it.clear()
+	p.queue.mail[p.head].takeOut(m)
 	p.head++
 	p.consumed(m.body)
-	return m, true
+	return true
 }
 
 // nextOfBox is next when all that was taken is read.
-func (p *Process) nextOfBox() (Message, bool) {
+func (p *Process) nextOfBox(m *Message) bool {
 	b := &p.box
 	b.mu.Lock()
 	switch {
 	case len(b.in) == 0:
-		return Message{}, false
+		return false
 	case len(b.in) > 1 || b.first != b.last:
 		p.refill()
 		b.mu.Unlock()
-		return p.next()
+		return p.next(m)
 	}
 	// A single message is taken as it is: who has no more at once needs no
 	// second slice for a batch.
-	m := b.in[0].message()
-	b.in[0].clear()
+	b.in[0].takeOut(m)
 	b.in = b.in[:0]
 	if isSignal(m.body) {
 		b.signals--
@@ -254,7 +260,7 @@ func (p *Process) nextOfBox() (Message, bool) {
 	if b.wantsRelief.Load() {
 		p.relieve()
 	}
-	return m, true
+	return true
 }
 
 // refill takes a batch of what has arrived, behind what the process has not read
@@ -337,9 +343,9 @@ func (p *Process) consumed(body any) {
 }
 
 // take removes the message at i of the queue.
-func (p *Process) take(i int) Message {
+func (p *Process) take(i int) (m Message) {
 	mail := p.queue.mail
-	m := mail[i].message()
+	mail[i].takeOut(&m)
 	copy(mail[p.head+1:i+1], mail[p.head:i])
 	mail[p.head].clear()
 	p.head++

@@ -55,16 +55,18 @@ func (it *item) confirmed() bool {
 // clear drops what it holds on to, and is quicker than to zero it.
 func (it *item) clear() { it.body, it.claims = nil, nil }
 
-// message is what the receiver sees: no sender, if no process sent it.
-func (it *item) message() Message {
-	m := Message{From: it.from, body: it.body, claims: it.claims}
-	if it.claims != nil {
-		m.Term = it.claims.term
+// takeOut makes m, which is empty, what the receiver sees, with no sender if no
+// process sent it, and clears the item.
+func (it *item) takeOut(m *Message) {
+	m.body = it.body
+	it.body = nil
+	if c := it.claims; c != nil {
+		m.Term, m.claims = c.term, c
+		it.claims = nil
 	}
-	if m.From.serial == 0 && m.call() == nil {
-		m.From = PID{}
+	if it.from.serial != 0 || m.call() != nil {
+		m.From.node, m.From.serial = it.from.node, it.from.serial
 	}
-	return m
 }
 
 // IsCall says whether the sender waits for a Reply.

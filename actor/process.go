@@ -195,7 +195,7 @@ func (p *Process) signal(from PID, reason error, linked bool) {
 	stops := false
 	switch {
 	case p.trap && (linked || reason != Killed):
-		p.push(item{from: from, body: Exited{From: from, Reason: reason}}, false)
+		p.push(from, Exited{From: from, Reason: reason}, nil, false)
 	case linked && reason == Normal:
 	default:
 		stops = p.stopLocked(reason)
@@ -234,8 +234,8 @@ func (p *Process) runHandler() {
 			p.result(nil)
 			return
 		}
-		m, ok := p.next()
-		if !ok {
+		var m Message
+		if !p.next(&m) {
 			if idle = !p.stopping.Load(); idle {
 				p.box.waiting = waitingMail
 				p.sleeps++

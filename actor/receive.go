@@ -25,9 +25,10 @@ func (p *Process) startTimer(d time.Duration) *time.Timer {
 	return p.timer
 }
 
-func (p *Process) receive(timeout <-chan time.Time) (Message, error) {
+// receive has its result filled in place, as mailbox.append fills items.
+func (p *Process) receive(timeout <-chan time.Time) (m Message, err error) {
 	if p.handler != nil {
-		return Message{}, ErrNotInHandler
+		return m, ErrNotInHandler
 	}
 	traced := p.sys.cfg.Tracer != nil
 	if traced {
@@ -35,16 +36,16 @@ func (p *Process) receive(timeout <-chan time.Time) (Message, error) {
 	}
 	for {
 		if p.mustStop() {
-			return Message{}, p.cause()
+			return m, p.cause()
 		}
-		if m, ok := p.next(); ok {
+		if p.next(&m) {
 			if traced {
 				p.traceReceive(&m)
 			}
-			return m, nil
+			return
 		}
 		if !p.sleepLocked(waitingMail, timeout) {
-			return Message{}, ErrTimeout
+			return m, ErrTimeout
 		}
 	}
 }

@@ -21,7 +21,7 @@ func (p *Process) Send(to PID, body any) error {
 	if p.tenure == nil && to.node == p.pid.node && p.sys.cfg.Tracer == nil {
 		// The way of most mail. Whatever is in its way, the longer one below finds
 		// again, and what to do about it.
-		if target := p.sys.table.get(to.serial); target != nil && target.push(item{from: p.pid, body: body}, false) == pushOK {
+		if target := p.sys.table.get(to.serial); target != nil && target.push(p.pid, body, nil, false) == pushOK {
 			return nil
 		}
 	}
@@ -94,14 +94,14 @@ func (s *System) put(ctx context.Context, sender *Process, e Envelope) error {
 	if target == nil {
 		return errNobody
 	}
-	it := item{from: e.From, body: e.Body}
+	var c *claims
 	if sender != nil && sender.tenure != nil && e.Carrier == "" && sender.tenure.claims.term == e.Term {
-		it.claims = &sender.tenure.claims // made once
+		c = &sender.tenure.claims // made once
 	} else {
-		it.claims = claimsOf(e.Term, e.Carrier)
+		c = claimsOf(e.Term, e.Carrier)
 	}
 	for {
-		switch target.push(it, false) {
+		switch target.push(e.From, e.Body, c, false) {
 		case pushFull:
 			if target.box.policy == Refuse || target == sender {
 				s.DeadLetter(e.dead(DeadMailboxFull))

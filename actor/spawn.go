@@ -187,7 +187,8 @@ func (p *Process) leave() {
 			confirmed = append(confirmed, Unread{it.from.Node(), it.body})
 			continue
 		}
-		if m := it.message(); !isSignal(m.body) {
+		var m Message
+		if it.takeOut(&m); !isSignal(m.body) {
 			s.DeadLetter(DeadLetter{From: m.From, To: p.pid, Type: typeName(m.body), Term: m.Term, Reason: DeadNoProcess})
 			// A call that was never taken out was certainly not carried out:
 			// its caller is told so, as if the process had been gone before.

@@ -117,6 +117,6 @@ func (sub *subscriber) show(d DeadLetter) {
 	}
 	d.Missed, sub.missed = sub.missed, 0
 	b.counted++
-	b.append(item{body: d})
+	b.append(PID{}, d, nil)
 	sub.p.rouse(waitingMail)
 }

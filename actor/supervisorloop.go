@@ -82,7 +82,8 @@ func (s *supervising) run() error {
 			continue
 		}
 		if !s.state.ending {
-			if m, ok := s.p.next(); ok {
+			var m Message
+			if s.p.next(&m) {
 				s.request(m)
 				continue
 			}
