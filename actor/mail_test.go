@@ -126,6 +126,10 @@ func (c *caught) Route(_ context.Context, e Envelope) error {
 	return nil
 }
 
+func (c *caught) RouteMail(ctx context.Context, from, to PID, body any) error {
+	return c.Route(ctx, Envelope{Kind: KindMessage, From: from, To: to, Body: body})
+}
+
 func (c *caught) Relieved(PID) {}
 
 // answers says what was answered to which call.

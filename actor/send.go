@@ -18,10 +18,14 @@ import (
 // this node), a body that cannot be encoded or is too large for another node,
 // or p's own end while it waited for room. It waits only under back-pressure.
 func (p *Process) Send(to PID, body any) error {
-	if p.tenure == nil && to.node == p.pid.node && p.sys.cfg.Tracer == nil {
+	if s := p.sys; p.tenure == nil && s.cfg.Tracer == nil {
 		// The way of most mail. Whatever is in its way, the longer one below finds
 		// again, and what to do about it.
-		if target := p.sys.table.get(to.serial); target != nil && target.push(p.pid, body, nil, false) == pushOK {
+		if to.node != p.pid.node {
+			if s.cfg.Router != nil && !to.IsZero() {
+				return s.cfg.Router.RouteMail(p, p.pid, to, body)
+			}
+		} else if target := s.table.get(to.serial); target != nil && target.push(p.pid, body, nil, false) == pushOK {
 			return nil
 		}
 	}

@@ -240,6 +240,10 @@ func (e *wireEnd) pause(pid PID) {
 	}
 }
 
+func (e *wireEnd) RouteMail(ctx context.Context, from, to PID, body any) error {
+	return e.Route(ctx, Envelope{Kind: KindMessage, From: from, To: to, Body: body})
+}
+
 func (e *wireEnd) Relieved(pid PID) {
 	e.mu.Lock()
 	told := e.told[pid]

@@ -186,14 +186,6 @@ func isMail(k transport.Kind) bool {
 	return k == transport.Message || k == transport.Call || k == transport.Reply
 }
 
-// frameError says what an encoder's refusal means to who sent the envelope.
-func frameError(e actor.Envelope, err error) error {
-	if errors.Is(err, transport.ErrTooLarge) {
-		return &sendError{to: e.To, sort: ErrTooLarge, cause: err}
-	}
-	return &sendError{to: e.To, sort: err, cause: err}
-}
-
 // notSentError is an actor.NotSent that says to whom and why.
 type notSentError struct {
 	to    actor.PID

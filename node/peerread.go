@@ -10,7 +10,7 @@ import (
 // readMessages hands on what comes in the messages lane.
 func (p *peer) readMessages(c *connection) error {
 	dec := transport.NewDecoder(transport.LaneReader(c.conn, transport.Messages), p.links.limits.MaxMessage)
-	run := mailRun{peer: p, conn: c}
+	run := mailRun{peer: p, conn: c, mail: make([]actor.Mail, 0, longestRun)}
 	var f transport.Frame
 	for {
 		if !dec.Ready() {
@@ -86,7 +86,12 @@ func (r *mailRun) add(f *transport.Frame, unread int) bool {
 	b := &r.bodies[0]
 	r.bodies = r.bodies[1:]
 	b.fill(&r.peer.way, f)
-	r.mail = append(r.mail, actor.Mail{From: r.peer.base.WithSerial(f.From), Body: b, Call: f.Ref})
+	n := len(r.mail)
+	r.mail = r.mail[:n+1] // filled in place, as actor's mailboxes are
+	m := &r.mail[n]
+	m.From = r.peer.base.WithSerial(f.From)
+	m.Body = b
+	m.Call = f.Ref
 	return true
 }
 

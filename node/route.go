@@ -15,18 +15,15 @@ func (l *links) Route(ctx context.Context, e actor.Envelope) error {
 	defer scratch.Put(buf)
 	var typ string
 	var body []byte
-	var err error
 	urgent := false
 	switch e.Kind {
 	case actor.KindMessage, actor.KindCall, actor.KindReply:
-		typ, body, err = encodeBody(buf, e.Body)
-		if err != nil {
+		var err error
+		if typ, body, err = encodeBody(buf, e.Body); err != nil {
 			return &sendError{to: e.To, sort: err, cause: err}
 		}
-		if most := l.limits.MaxMessage - frameOverhead; len(body) > most {
-			l.system.DeadLetter(deadOf(e, typ, actor.DeadTooLarge))
-			return &sendError{to: e.To, sort: ErrTooLarge, cause: fmt.Errorf(
-				"%w: %d bytes of %s, at most %d are allowed", ErrTooLarge, len(body), typ, most)}
+		if len(body) > l.maxBody() {
+			return l.tooLarge(e, typ, fmt.Errorf("%w: %d bytes of %s, at most %d are allowed", ErrTooLarge, len(body), typ, l.maxBody()))
 		}
 	default:
 		urgent = true
@@ -36,25 +33,63 @@ func (l *links) Route(ctx context.Context, e actor.Envelope) error {
 	}
 	var f transport.Frame
 	fillFrame(&f, &e, typ, body)
+	switch err := l.submit(ctx, e.To, &f, urgent); {
+	case err == nil:
+		return nil
+	case errors.Is(err, transport.ErrTooLarge):
+		return l.tooLarge(e, typ, err)
+	default:
+		return &sendError{to: e.To, sort: err, cause: err}
+	}
+}
+
+// RouteMail implements actor.Router.
+func (l *links) RouteMail(ctx context.Context, from, to actor.PID, body any) error {
+	buf := scratch.Get().(*[]byte)
+	typ, data, err := encodeBody(buf, body)
+	if err == nil && len(data) <= l.maxBody() {
+		var f transport.Frame
+		f.Kind = transport.Message
+		f.From, f.To = from.Serial(), to.Serial()
+		f.Type, f.Body = typ, data
+		if err = l.submit(ctx, to, &f, false); err == nil {
+			scratch.Put(buf)
+			return nil
+		}
+	}
+	scratch.Put(buf)
+	return l.failed(ctx, from, to, body, err)
+}
+
+// failed says why RouteMail's message was not sent: err, or that it is too large.
+func (l *links) failed(ctx context.Context, from, to actor.PID, body any, err error) error {
+	if err == nil || errors.Is(err, transport.ErrTooLarge) {
+		return l.Route(ctx, actor.Envelope{Kind: actor.KindMessage, From: from, To: to, Body: body})
+	}
+	return &sendError{to: to, sort: err, cause: err}
+}
+
+// submit hands a frame to the peer that it is for.
+func (l *links) submit(ctx context.Context, to actor.PID, f *transport.Frame, urgent bool) error {
 	for {
-		p := l.peer(e.To.NodeHandle())
+		p := l.peer(to.NodeHandle())
 		if p == nil {
 			return ErrStopped
 		}
-		err := p.send(ctx, &f, urgent)
-		switch {
-		case err == nil:
-			return nil
-		case err == errPeerGone:
-			continue
-		case errors.Is(err, transport.ErrTooLarge):
-			l.system.DeadLetter(deadOf(e, typ, actor.DeadTooLarge))
-			return frameError(e, err)
-		default:
-			return frameError(e, err)
+		if err := p.send(ctx, f, urgent); err != errPeerGone {
+			return err
 		}
 	}
 }
+
+// tooLarge makes a dead letter of what a link cannot carry.
+func (l *links) tooLarge(e actor.Envelope, typ string, cause error) error {
+	l.system.DeadLetter(deadOf(e, typ, actor.DeadTooLarge))
+	return &sendError{to: e.To, sort: ErrTooLarge, cause: cause}
+}
+
+// maxBody is the longest body that surely fits in a frame.
+func (l *links) maxBody() int { return l.limits.MaxMessage - frameOverhead }
 
 // frameOverhead is more than a frame's header can take, ToName included.
 const frameOverhead = 1 << 10
