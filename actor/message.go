@@ -117,7 +117,7 @@ type Encoded interface {
 }
 
 // Raw is a body whose type nobody here has named: the name its sender gave it
-// and its msgpack bytes.
+// and its msgpack bytes, which are not copied.
 type Raw struct {
 	Type string
 	Body []byte
@@ -127,6 +127,12 @@ type Raw struct {
 // type here: a *Job that was sent is read as a Job or as a *Job. T may be an
 // interface for mail from this node, and [Raw] for mail from another. It says
 // false for any other type, and for bytes that do not decode.
+//
+// Mail from this node is the sender's value itself. Mail from another is decoded
+// anew by each As, but large bytes in it are not copied: like all bytes of mail
+// from this node, who reads the message again, or its Raw, sees what was done to
+// them. (A []byte of 4 KiB or more that is at least half of the body: the body
+// itself, or a field of the struct that is the body.)
 func As[T any](m Message) (T, bool) {
 	v, err, _ := as[T](m.body, m.call())
 	return v, err == nil

@@ -66,7 +66,13 @@ func IsNil(data []byte) bool { return len(data) == 1 && data[0] == codeNil }
 // Value does not know becomes a map[string]any, []any and so on.
 //
 // An error wraps [ErrDecode] and names the type and the place that does not fit.
-// Nothing of data is kept.
+//
+// What is decoded is a copy, but for one thing: a []byte of 4 KiB or more that
+// makes up at least half of data may be a part of data, cut to its length, so that
+// to append to it moves it. That is so where data is the []byte, or a struct with
+// such a field. So data must not be used for something else afterwards; who
+// decodes it again shares these bytes; and who keeps them keeps twice as much
+// memory at most. Strings are always copied.
 func Decode(typeName string, data []byte, into any) error {
 	t := reflect.TypeOf(into)
 	if t == nil || t.Kind() != reflect.Pointer || reflect.ValueOf(into).IsNil() {
@@ -119,7 +125,7 @@ func (i *typeInfo) decodeAll(data []byte, v reflect.Value) (err error) {
 		}
 	}
 	defer caught(&err)
-	rest, err := c.decode(data, v)
+	rest, err := c.decodeBody(data, v)
 	if err == nil && len(rest) > 0 {
 		err = errTrailing
 	}

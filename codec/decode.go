@@ -123,6 +123,18 @@ func decodeBytes(b []byte, v reflect.Value) ([]byte, error) {
 	return nil, misfit(c, v.Type())
 }
 
+func decodeBytesWhole(b []byte, v reflect.Value) ([]byte, error) { return decodeBytesOf(b, len(b), v) }
+
+// decodeBytesOf reads bytes in a body of that length.
+func decodeBytesOf(b []byte, body int, v reflect.Value) ([]byte, error) {
+	c, n, rest := next(b)
+	if c != text && c != blob || n > uint64(len(rest)) || !shared(int(n), body) {
+		return decodeBytes(b, v)
+	}
+	v.SetBytes(rest[:n:n])
+	return rest[n:], nil
+}
+
 func decodeByteArray(b []byte, v reflect.Value) ([]byte, error) {
 	c, n, rest := next(b)
 	switch c {

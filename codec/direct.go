@@ -26,8 +26,9 @@ type Reader interface {
 	// ReadMsgpack reads the first value of b and returns what follows it. The
 	// bytes come from anybody and nobody has looked at them: they may be of
 	// another form, or end early. What the receiver held before is gone
-	// afterwards, nothing of b is kept, and nil is taken as the zero value. At
-	// most depth arrays and maps may be inside each other.
+	// afterwards, and nil is taken as the zero value. Nothing of b is kept but
+	// what [ReadBytesOf] has not copied. At most depth arrays and maps may be
+	// inside each other; MaxDepth says that b is a body, and not a part of one.
 	ReadMsgpack(b []byte, depth int) (rest []byte, err error)
 }
 
@@ -120,7 +121,7 @@ func readBasic(data []byte, into any) (err error) {
 	case *string:
 		rest, err = ReadString(data, into)
 	case *[]byte:
-		rest, err = ReadBytes(data, into)
+		rest, err = ReadBytesOf(data, len(data), into)
 	case *int:
 		rest, err = ReadInt(data, into)
 	case *int64:
@@ -147,15 +148,16 @@ func encodeDirect(t reflect.Type) encodeFunc {
 	}
 }
 
-// decodeDirect is readDirect for a value inside of others. skip says where these
-// go on: the method may be wrong, and what follows is read as sound.
+// decodeDirect is readDirect for a value inside of others, hence one level deep.
+// skip says where these go on: the method may be wrong, and what follows is read
+// as sound.
 func decodeDirect(b []byte, v reflect.Value) (rest []byte, err error) {
 	if rest, err = skip(b, 1, MaxDepth); err != nil {
 		return nil, err
 	}
 	defer caught(&err)
 	n := len(b) - len(rest)
-	after, err := v.Addr().Interface().(Reader).ReadMsgpack(b[:n:n], MaxDepth)
+	after, err := v.Addr().Interface().(Reader).ReadMsgpack(b[:n:n], MaxDepth-1)
 	if err == nil && len(after) > 0 {
 		err = errors.New("the type's own method did not read all of the value")
 	}

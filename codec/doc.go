@@ -41,7 +41,8 @@
 //
 // [Decode] and [Value] take bytes from anybody: they never panic, and the memory
 // they take is bounded by the bytes that are there, not by the lengths these
-// claim. A decoded value shares no memory with the bytes.
+// claim. A decoded value shares no memory with the bytes, but for a large []byte
+// that is most of them: see [Decode].
 //
 // # Concurrency
 //

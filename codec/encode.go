@@ -65,14 +65,19 @@ func (b builder) pointer(c *coder, t reflect.Type) {
 		}
 		return elem.encode(dst, v.Elem(), depth)
 	}
-	c.decode = func(b []byte, v reflect.Value) ([]byte, error) {
+	read := func(b []byte, body bool, v reflect.Value) ([]byte, error) {
 		if b[0] == codeNil {
 			v.SetZero()
 			return b[1:], nil
 		}
 		v.Set(reflect.New(t.Elem()))
+		if body {
+			return elem.decodeBody(b, v.Elem())
+		}
 		return elem.decode(b, v.Elem())
 	}
+	c.decode = func(b []byte, v reflect.Value) ([]byte, error) { return read(b, false, v) }
+	c.whole = func(b []byte, v reflect.Value) ([]byte, error) { return read(b, true, v) }
 }
 
 func (b builder) slice(c *coder, t reflect.Type) {

@@ -25,6 +25,7 @@ type field struct {
 	key       []byte // the name as it stands on the wire
 	index     []int  // the way through embedded structs; one number for most
 	omitEmpty bool
+	bytes     bool // it is bytes and does not read itself
 	aliases   []string
 }
 
@@ -136,7 +137,7 @@ func (s *survey) visit(f reflect.StructField, index []int) error {
 	s.layout.optional = s.layout.optional || omitEmpty
 	s.layout.fields = append(s.layout.fields, field{
 		coder: s.coder(f.Type), t: f.Type, name: name, key: AppendString(nil, name),
-		index: index, omitEmpty: omitEmpty, aliases: tag.options["alias"],
+		index: index, omitEmpty: omitEmpty, bytes: isBytes(f.Type), aliases: tag.options["alias"],
 	})
 	return nil
 }

@@ -36,6 +36,7 @@ var fieldNamesOfleanNote = codec.NewFieldNames("ID", "Text", "Tags")
 
 // ReadMsgpack implements codec.Reader.
 func (x *leanNote) ReadMsgpack(b []byte, depth int) ([]byte, error) {
+	whole := codec.BodyLen(b, depth)
 	*x = leanNote{}
 	n, named, b, err := codec.ReadStruct(b, depth)
 	if err != nil {
@@ -53,7 +54,7 @@ func (x *leanNote) ReadMsgpack(b []byte, depth int) ([]byte, error) {
 		case 1:
 			b, err = codec.ReadString(b, &x.Text)
 		case 2:
-			b, err = codec.ReadBytes(b, &x.Tags)
+			b, err = codec.ReadBytesOf(b, whole, &x.Tags)
 		default:
 			b, err = codec.Skip(b, depth-1)
 		}
@@ -305,6 +306,7 @@ var fieldNamesOflean = codec.NewFieldNames("seq", "Text", "B", "I", "I8", "I16",
 
 // ReadMsgpack implements codec.Reader.
 func (x *lean) ReadMsgpack(b []byte, depth int) ([]byte, error) {
+	whole := codec.BodyLen(b, depth)
 	*x = lean{}
 	n, named, b, err := codec.ReadStruct(b, depth)
 	if err != nil {
@@ -350,7 +352,7 @@ func (x *lean) ReadMsgpack(b []byte, depth int) ([]byte, error) {
 		case 15:
 			b, err = codec.ReadString(b, &x.S)
 		case 16:
-			b, err = codec.ReadBytes(b, &x.By)
+			b, err = codec.ReadBytesOf(b, whole, &x.By)
 		case 17:
 			b, err = codec.ReadByteArray(b, x.Arr[:])
 		case 18:
@@ -991,4 +993,14 @@ func (x leanID) AppendMsgpack(dst []byte, depth int) ([]byte, error) {
 // ReadMsgpack implements codec.Reader.
 func (x *leanID) ReadMsgpack(b []byte, depth int) ([]byte, error) {
 	return codec.ReadString(b, x)
+}
+
+// AppendMsgpack implements codec.Appender.
+func (x leanBlob) AppendMsgpack(dst []byte, depth int) ([]byte, error) {
+	return codec.AppendBytes(dst, x), nil
+}
+
+// ReadMsgpack implements codec.Reader.
+func (x *leanBlob) ReadMsgpack(b []byte, depth int) ([]byte, error) {
+	return codec.ReadBytesOf(b, codec.BodyLen(b, depth), x)
 }

@@ -10,7 +10,7 @@ import (
 
 // Types whose methods codecgen writes, into lean_codec_test.go.
 //
-//go:generate go run conclave/cmd/codecgen -type leanNote,lean,leanBase,leanTree,leanArray,leanOptional,leanWide,leanList,leanID
+//go:generate go run conclave/cmd/codecgen -type leanNote,lean,leanBase,leanTree,leanArray,leanOptional,leanWide,leanList,leanID,leanBlob
 
 type leanNote benchNote
 
@@ -65,6 +65,8 @@ type lean struct {
 type mine uint8
 
 type leanID string
+
+type leanBlob []byte
 
 type leanList []leanNote
 

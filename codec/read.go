@@ -96,6 +96,34 @@ func ReadBytes[T ~[]byte](b []byte, into *T) (rest []byte, err error) {
 	return rest, nil
 }
 
+// ReadBytesOf is ReadBytes for bytes in a body of that length, which [BodyLen]
+// says. If they make up much of it, they are not copied, see [Decode].
+func ReadBytesOf[T ~[]byte](b []byte, body int, into *T) (rest []byte, err error) {
+	c, n, rest := next(b)
+	if c != text && c != blob || n > uint64(len(rest)) || !shared(int(n), body) {
+		return ReadBytes(b, into)
+	}
+	*into = T(rest[:n:n])
+	return rest[n:], nil
+}
+
+// BodyLen is how long the body is that b is, as a method ReadMsgpack got it with
+// that depth; 0 if b is a part of one.
+func BodyLen(b []byte, depth int) int {
+	if depth < MaxDepth {
+		return 0
+	}
+	return len(b)
+}
+
+// leastShared is what is short enough to be copied. A longer body that a link
+// brings has memory of its own.
+const leastShared = 4 << 10
+
+// shared says whether n bytes of a body stay a part of it: not if that pins more
+// than it saves. A body of 0 is not known.
+func shared(n, body int) bool { return n >= leastShared && body > 0 && n >= body-n }
+
 // short finds the content of a string or bytes in the most frequent, short
 // forms. If b begins with none, or does not have all of it, end is 0.
 func short(b []byte) (start, end int) {

@@ -17,7 +17,8 @@ func (b builder) structure(c *coder, t reflect.Type) {
 	default:
 		c.encode = l.encodeAll
 	}
-	c.decode = l.decode
+	c.decode = func(b []byte, v reflect.Value) ([]byte, error) { return l.decode(b, 0, v) }
+	c.whole = func(b []byte, v reflect.Value) ([]byte, error) { return l.decode(b, len(b), v) }
 	c.checks = true
 	for _, f := range l.fields {
 		c.checks = c.checks && isFlat(f.t)
@@ -92,21 +93,22 @@ func (l *layout) encodeArray(dst []byte, v reflect.Value, depth int) ([]byte, er
 	return dst, nil
 }
 
-// decode takes a map or an array, whichever the sender's type travels as.
-func (l *layout) decode(b []byte, v reflect.Value) ([]byte, error) {
+// decode takes a map or an array, whichever the sender's type travels as. body is
+// the length of the body if that is the struct; else 0.
+func (l *layout) decode(b []byte, body int, v reflect.Value) ([]byte, error) {
 	c, n, rest := next(b)
 	switch c {
 	case null:
 		return rest, nil
 	case table:
-		return l.decodeMap(int(n), rest, v)
+		return l.decodeMap(int(n), rest, body, v)
 	case array:
-		return l.decodeArray(int(n), rest, v)
+		return l.decodeArray(int(n), rest, body, v)
 	}
 	return nil, misfit(c, v.Type())
 }
 
-func (l *layout) decodeMap(n int, b []byte, v reflect.Value) ([]byte, error) {
+func (l *layout) decodeMap(n int, b []byte, body int, v reflect.Value) ([]byte, error) {
 	var err error
 	fresh := 0 // from this field on, none has been set
 	for due := 0; n > 0; n-- {
@@ -116,7 +118,7 @@ func (l *layout) decodeMap(n int, b []byte, v reflect.Value) ([]byte, error) {
 		if due < 0 {
 			b, err = skip(b, 1, MaxDepth-1)
 		} else {
-			b, err = l.fields[due].decodeIn(v, b, due >= fresh)
+			b, err = l.fields[due].decodeIn(v, b, body, due >= fresh)
 			fresh = max(fresh, due+1)
 		}
 		if err != nil {
@@ -127,10 +129,10 @@ func (l *layout) decodeMap(n int, b []byte, v reflect.Value) ([]byte, error) {
 	return b, nil
 }
 
-func (l *layout) decodeArray(n int, b []byte, v reflect.Value) ([]byte, error) {
+func (l *layout) decodeArray(n int, b []byte, body int, v reflect.Value) ([]byte, error) {
 	var err error
 	for i := range l.fields[:min(n, len(l.fields))] {
-		if b, err = l.fields[i].decodeIn(v, b, true); err != nil {
+		if b, err = l.fields[i].decodeIn(v, b, body, true); err != nil {
 			return nil, err
 		}
 	}
@@ -142,12 +144,18 @@ func (l *layout) decodeArray(n int, b []byte, v reflect.Value) ([]byte, error) {
 
 // decodeIn reads the field into struct v. It is zero if it is fresh; hostile
 // bytes can name a field twice.
-func (f *field) decodeIn(v reflect.Value, b []byte, fresh bool) ([]byte, error) {
+func (f *field) decodeIn(v reflect.Value, b []byte, body int, fresh bool) ([]byte, error) {
 	at := f.made(v)
 	if !fresh {
 		at.SetZero()
 	}
-	rest, err := f.coder.decode(b, at)
+	var rest []byte
+	var err error
+	if body >= leastShared && f.bytes {
+		rest, err = decodeBytesOf(b, body, at)
+	} else {
+		rest, err = f.coder.decode(b, at)
+	}
 	if err != nil {
 		return nil, within("."+f.name, err)
 	}

@@ -21,6 +21,17 @@ type coder struct {
 	encode encodeFunc
 	decode decodeFunc
 	checks bool // decode takes any bytes at depth MaxDepth: skip need not have passed them
+
+	// whole is decode for a body, which b is all of: large bytes in it stay
+	// there. nil: it is the same.
+	whole decodeFunc
+}
+
+func (c *coder) decodeBody(b []byte, v reflect.Value) ([]byte, error) {
+	if c.whole != nil {
+		return c.whole(b, v)
+	}
+	return c.decode(b, v)
 }
 
 // typeInfo is what is known of one type; pointer types have their own.
@@ -122,7 +133,7 @@ func (b builder) coder(t reflect.Type) *coder {
 		c.encode = plain.encode
 	}
 	if c.decode == nil {
-		c.decode, c.checks = plain.decode, plain.checks || isFlat(t)
+		c.decode, c.whole, c.checks = plain.decode, plain.whole, plain.checks || isFlat(t)
 	}
 	return c
 }
@@ -169,7 +180,7 @@ func (b builder) plain(c *coder, t reflect.Type) {
 		b.mapping(c, t)
 	case reflect.Slice:
 		if isByte(t.Elem()) {
-			c.encode, c.decode = encodeBytes, decodeBytes
+			c.encode, c.decode, c.whole = encodeBytes, decodeBytes, decodeBytesWhole
 			return
 		}
 		b.slice(c, t)
@@ -192,6 +203,11 @@ func (c *coder) refuse(err error) {
 
 // isByte says whether a slice of t is bytes: not when t writes itself.
 func isByte(t reflect.Type) bool { return t.Kind() == reflect.Uint8 && !writesItself(t) }
+
+// isBytes says whether values of t are read as bytes by reflection.
+func isBytes(t reflect.Type) bool {
+	return t.Kind() == reflect.Slice && isByte(t.Elem()) && ownDecoder(t) == nil
+}
 
 func writesItself(t reflect.Type) bool {
 	return t == timeType || ownEncoder(t) != nil || ownDecoder(t) != nil

@@ -52,6 +52,9 @@ func Value(typeName string, data []byte) (v any, ok bool) {
 	case typeName == "string" && c == text && n == uint64(len(rest)):
 		return string(rest), true
 	case typeName == "[]uint8" && c == blob && n == uint64(len(rest)):
+		if shared(len(rest), len(data)) {
+			return rest[:n:n], true
+		}
 		return append(make([]byte, 0, n), rest...), true
 	}
 	into := reflect.New(t).Elem()

@@ -89,6 +89,38 @@ func TestUnclaimedTypeIsRawAndCanBePassedOn(t *testing.T) {
 	})
 }
 
+func TestLargeBytesAreSharedByAllWhoReadAMessage(t *testing.T) {
+	type parcel struct {
+		Content []byte
+		Label   string
+	}
+	for _, size := range []int{4 << 10, 64 << 10} { // the second takes the bulk lane, once that is open
+		everyWay(t, func(c *cluster) {
+			a, b := c.node("a"), c.node("b")
+			to, mail := b.sink()
+			for i := range 20 {
+				c.ok(a.Send(to, &parcel{bytes.Repeat([]byte{byte(i)}, size), "fragile"}))
+			}
+			for i := range 20 {
+				m := next(c, mail)
+				first := as[*parcel](c, m)
+				if !bytes.Equal(first.Content, bytes.Repeat([]byte{byte(i)}, size)) || first.Label != "fragile" {
+					c.Fatalf("message %d is damaged", i)
+				}
+				_ = append(first.Content, bytes.Repeat([]byte{0xff}, 100)...)
+				first.Content[0] = 0xff
+				second := as[parcel](c, m)
+				if second.Content[0] != 0xff {
+					c.Error("it was copied")
+				}
+				if second.Label != "fragile" {
+					c.Error("append has written over what follows")
+				}
+			}
+		})
+	}
+}
+
 func TestPIDsTravelInMessages(t *testing.T) {
 	type book struct {
 		Owner   actor.PID

@@ -60,6 +60,22 @@ func (g *generator) appender(t types.Type) string {
 	return fmt.Sprintf("func(dst []byte, %s int, e %s) ([]byte, error) { return %s%s }", used, g.typeString(t), expr, noError(fails))
 }
 
+// readField is read for a field of a struct, or all of a value. The expression
+// whole is the length of the body, if that is what is read.
+func (g *generator) readField(t types.Type, pointer, depth, whole string) string {
+	if g.staysBytes(t) {
+		return fmt.Sprintf("codec.ReadBytesOf(b, %s, %s)", whole, pointer)
+	}
+	return g.read(t, pointer, depth)
+}
+
+// staysBytes says whether a value of t is a slice that is read as bytes.
+func (g *generator) staysBytes(t types.Type) bool {
+	t = types.Unalias(t)
+	u, ok := t.Underlying().(*types.Slice)
+	return ok && isByte(u.Elem()) && !g.isDirect(t) && !g.writesOtherwise(t)
+}
+
 // read is the expression that reads a value of type t into what pointer points
 // at: bytes and error.
 func (g *generator) read(t types.Type, pointer, depth string) string {

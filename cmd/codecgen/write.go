@@ -129,7 +129,7 @@ func (g *generator) methods(t types.Type) error {
 		g.printf("\n// AppendMsgpack implements codec.Appender.\nfunc (x %s) AppendMsgpack(dst []byte, depth int) ([]byte, error) {", name)
 		g.printf("return %s%s\n}", expr, noError(fails))
 		g.printf("\n// ReadMsgpack implements codec.Reader.\nfunc (x *%s) ReadMsgpack(b []byte, depth int) ([]byte, error) {", name)
-		g.printf("return %s\n}", g.read(u, "x", "depth"))
+		g.printf("return %s\n}", g.readField(u, "x", "depth", "codec.BodyLen(b, depth)"))
 	}
 	return nil
 }
@@ -262,10 +262,16 @@ func (g *generator) readStruct(name string, l *layout) {
 	}
 	g.printf("\nvar fieldNamesOf%s = codec.NewFieldNames(%s)%s", name, strings.TrimSuffix(names.String(), ", "), aliases.String())
 	g.printf("\n// ReadMsgpack implements codec.Reader.\nfunc (x *%s) ReadMsgpack(b []byte, depth int) ([]byte, error) {", name)
+	for _, f := range l.fields {
+		if g.staysBytes(f.t) {
+			g.printf("whole := codec.BodyLen(b, depth)")
+			break
+		}
+	}
 	g.printf("*x = %s{}\nn, named, b, err := codec.ReadStruct(b, depth)\nif err != nil {\nreturn nil, err\n}", name)
 	g.printf("for at := 0; n > 0; n-- {\nif named {\nif at, b, err = fieldNamesOf%s.Next(b, at); err != nil {\nreturn nil, err\n}\n}\nswitch at {", name)
 	for i, f := range l.fields {
-		g.printf("case %d:\nb, err = %s", i, g.read(f.t, "&x."+f.path, "depth-1"))
+		g.printf("case %d:\nb, err = %s", i, g.readField(f.t, "&x."+f.path, "depth-1", "whole"))
 	}
 	g.printf("default:\nb, err = codec.Skip(b, depth-1)\n}\nif err != nil {\nreturn nil, fieldNamesOf%s.In(at, err)\n}\nat++\n}\nreturn b, nil\n}", name)
 }

@@ -35,6 +35,7 @@ var fieldNamesOflean = codec.NewFieldNames("ID", "Text", "Tags")
 
 // ReadMsgpack implements codec.Reader.
 func (x *lean) ReadMsgpack(b []byte, depth int) ([]byte, error) {
+	whole := codec.BodyLen(b, depth)
 	*x = lean{}
 	n, named, b, err := codec.ReadStruct(b, depth)
 	if err != nil {
@@ -52,7 +53,7 @@ func (x *lean) ReadMsgpack(b []byte, depth int) ([]byte, error) {
 		case 1:
 			b, err = codec.ReadString(b, &x.plain.Text)
 		case 2:
-			b, err = codec.ReadBytes(b, &x.plain.Tags)
+			b, err = codec.ReadBytesOf(b, whole, &x.plain.Tags)
 		default:
 			b, err = codec.Skip(b, depth-1)
 		}
