@@ -33,6 +33,14 @@ type awaited struct {
 	err     error
 }
 
+// takeOut fills m, which is empty, and forgets the call.
+func (r *awaited) takeOut(m *Message) {
+	m.From.node, m.From.serial = r.message.From.node, r.message.From.serial
+	m.Term = r.message.Term
+	m.body = r.message.body
+	*r = awaited{}
+}
+
 const (
 	callOpen      = iota
 	callAnswered  // or its caller was told that it will not be
@@ -143,10 +151,10 @@ func (p *Process) request(ctx context.Context, to PID, body any, timeout <-chan 
 	p.lastRef++
 	e := Envelope{Kind: KindCall, From: p.pid, To: to, Term: p.Term(), Ref: p.lastRef, Body: body}
 	if p.sys.cfg.Tracer == nil {
-		return p.exchange(ctx, e, timeout)
+		return p.exchange(ctx, &e, timeout)
 	}
 	answered := p.sys.traceSend(ctx, &e)
-	m, err := p.exchange(ctx, e, timeout)
+	m, err := p.exchange(ctx, &e, timeout)
 	if answered != nil {
 		answered(err)
 	}
@@ -154,7 +162,7 @@ func (p *Process) request(ctx context.Context, to PID, body any, timeout <-chan 
 }
 
 // exchange sends a call and waits for its answer.
-func (p *Process) exchange(ctx context.Context, e Envelope, timeout <-chan time.Time) (Message, error) {
+func (p *Process) exchange(ctx context.Context, e *Envelope, timeout <-chan time.Time) (m Message, err error) {
 	b := &p.box
 	b.mu.Lock()
 	if b.reply == nil {
@@ -168,8 +176,8 @@ func (p *Process) exchange(ctx context.Context, e Envelope, timeout <-chan time.
 		inTime = p.sleep(waitingReply, timeout)
 	}
 	b.mu.Lock()
-	m, replyErr, replied := b.reply.message, b.reply.err, b.reply.there
-	*b.reply = awaited{}
+	replyErr, replied := b.reply.err, b.reply.there
+	b.reply.takeOut(&m)
 	b.mu.Unlock()
 	switch {
 	case replied && p.tenure != nil && p.mustStop():
@@ -192,7 +200,7 @@ func (p *Process) exchange(ctx context.Context, e Envelope, timeout <-chan time.
 
 // sendCall sends a call of sender (nil: of the node). What it returns besides
 // the error is the call, if it is to a process of this node.
-func (s *System) sendCall(ctx context.Context, sender *Process, e Envelope) (*openCall, error) {
+func (s *System) sendCall(ctx context.Context, sender *Process, e *Envelope) (*openCall, error) {
 	if e.To.node != s.self.node {
 		if e.To.IsZero() {
 			return nil, fmt.Errorf("call to nobody: %w", NoProcess)
@@ -205,15 +213,15 @@ func (s *System) sendCall(ctx context.Context, sender *Process, e Envelope) (*op
 	if sender != nil && e.To == sender.pid {
 		return nil, fmt.Errorf("%s calls itself and would wait for ever", e.To)
 	}
-	if !s.admit(e) {
+	if !s.admit(*e) {
 		s.DeadLetter(e.dead(DeadStaleTerm))
 		return nil, ErrTermOver
 	}
-	target := s.target(e)
+	target := s.target(*e)
 	if target == nil {
 		return nil, &EndedError{PID: e.To}
 	}
-	call := target.open(e)
+	call := target.open(*e)
 	if call == nil {
 		s.DeadLetter(e.dead(DeadNoProcess))
 		return nil, &EndedError{PID: e.To}
@@ -253,7 +261,7 @@ func (s *System) sendCall(ctx context.Context, sender *Process, e Envelope) (*op
 }
 
 // cancelCall tells the other side that nobody waits for that reply any more.
-func (s *System) cancelCall(e Envelope, call *openCall) {
+func (s *System) cancelCall(e *Envelope, call *openCall) {
 	if call != nil {
 		call.close(callForgotten)
 		return
@@ -351,7 +359,7 @@ func (p *Process) Reply(m Message, body any) error {
 		e.Kind, e.Body, e.Reason = KindReplyError, nil, err
 	}
 	if e.To.node != p.pid.node && m.call().state.Load() == callOpen {
-		if err := p.sys.route(p, e); err != nil {
+		if err := p.sys.route(p, &e); err != nil {
 			return err // still open: the caller can be given another answer
 		}
 		m.call().close(callAnswered)
@@ -382,7 +390,7 @@ func (s *System) answer(c *openCall, from PID, reason error) {
 		s.deliverReply(e)
 		return
 	}
-	_ = s.route(context.Background(), e) // if the link is lost, its end tells the caller
+	_ = s.route(context.Background(), &e) // if the link is lost, its end tells the caller
 }
 
 // deliverReply hands a reply to its waiting caller on this node.
@@ -390,20 +398,29 @@ func (s *System) deliverReply(e Envelope) Delivery {
 	if !s.admit(e) {
 		s.DeadLetter(e.dead(DeadStaleTerm))
 		// No other answer will come: the call fails.
-		s.resolve(e.To, e.Ref, Message{From: e.From}, ErrTermOver)
+		s.resolve(e.To, e.Ref, e.From, Term{}, nil, ErrTermOver)
 		return Stale
 	}
-	if !s.resolve(e.To, e.Ref, Message{From: e.From, Term: e.Term, body: e.Body}, e.Reason) {
+	if !s.resolve(e.To, e.Ref, e.From, e.Term, e.Body, e.Reason) {
 		s.DeadLetter(e.dead(DeadLateReply))
 		return Refused
 	}
 	return Accepted
 }
 
+// DeliverReply is Deliver for a reply from another node under no term.
+func (s *System) DeliverReply(from, to PID, ref uint64, body any) Delivery {
+	if !s.resolve(to, ref, from, Term{}, body, nil) {
+		s.DeadLetter(DeadLetter{From: from, To: to, Type: typeName(body), Reason: DeadLateReply})
+		return Refused
+	}
+	return Accepted
+}
+
 // resolve ends the waiting for a reply. It says false if nobody waits for it.
-func (s *System) resolve(caller PID, ref uint64, m Message, err error) bool {
+func (s *System) resolve(caller PID, ref uint64, from PID, t Term, body any, err error) bool {
 	if caller.serial == 0 {
-		return s.calls.resolve(ref, m, err)
+		return s.calls.resolve(ref, Message{From: from, Term: t, body: body}, err)
 	}
 	p := s.table.get(caller.serial)
 	if p == nil || ref == 0 {
@@ -411,11 +428,16 @@ func (s *System) resolve(caller PID, ref uint64, m Message, err error) bool {
 	}
 	b := &p.box
 	b.mu.Lock()
-	if b.reply == nil || b.reply.ref != ref || b.reply.there {
+	r := b.reply
+	if r == nil || r.ref != ref || r.there {
 		b.mu.Unlock()
 		return false
 	}
-	b.reply.message, b.reply.err, b.reply.there = m, err, true
+	// Piece by piece: see mailbox.append.
+	r.message.From.node, r.message.From.serial = from.node, from.serial
+	r.message.Term = t
+	r.message.body = body
+	r.err, r.there = err, true
 	p.rouse(waitingReply)
 	return true
 }

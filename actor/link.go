@@ -19,7 +19,7 @@ func (p *Process) Link(to PID) {
 	p.mu.Unlock()
 	if to.node != p.pid.node {
 		p.tie(to.node)
-		if p.sys.route(p, Envelope{Kind: KindLink, From: p.pid, To: to}) != nil {
+		if p.sys.route(p, &Envelope{Kind: KindLink, From: p.pid, To: to}) != nil {
 			p.signal(to, LinkLost, true)
 		}
 		return
@@ -54,7 +54,7 @@ func (p *Process) Unlink(to PID) {
 		return
 	}
 	if to.node != p.pid.node {
-		_ = p.sys.route(p, Envelope{Kind: KindUnlink, From: p.pid, To: to}) // a lost link unlinks by itself
+		_ = p.sys.route(p, &Envelope{Kind: KindUnlink, From: p.pid, To: to}) // a lost link unlinks by itself
 		return
 	}
 	if target := p.sys.table.get(to.serial); target != nil {
@@ -110,7 +110,7 @@ func (s *System) exit(ctx context.Context, e Envelope) {
 	switch {
 	case e.To.IsZero():
 	case e.To.node != s.self.node:
-		_ = s.route(ctx, e) // behind a lost link it has ended, or will not hear
+		_ = s.route(ctx, &e) // behind a lost link it has ended, or will not hear
 	case e.From == e.To || s.admit(e):
 		if target := s.table.get(e.To.serial); target != nil {
 			target.signal(e.From, e.Reason, false)
@@ -132,7 +132,7 @@ func (p *Process) Monitor(to PID) Ref {
 		p.down(ref, to, NoProcess)
 	case to.node != p.pid.node:
 		p.tie(to.node)
-		if p.sys.route(p, Envelope{Kind: KindMonitor, From: p.pid, To: to, Ref: uint64(ref)}) != nil {
+		if p.sys.route(p, &Envelope{Kind: KindMonitor, From: p.pid, To: to, Ref: uint64(ref)}) != nil {
 			p.down(ref, to, LinkLost)
 		}
 	case !p.sys.watch(to, watcher{p.pid, uint64(ref)}):
@@ -174,7 +174,7 @@ func (p *Process) Demonitor(ref Ref) {
 		return
 	}
 	if to.node != p.pid.node {
-		_ = p.sys.route(p, Envelope{Kind: KindDemonitor, From: p.pid, To: to, Ref: uint64(ref)})
+		_ = p.sys.route(p, &Envelope{Kind: KindDemonitor, From: p.pid, To: to, Ref: uint64(ref)})
 		return
 	}
 	if target := p.sys.table.get(to.serial); target != nil {

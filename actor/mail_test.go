@@ -126,8 +126,8 @@ func (c *caught) Route(_ context.Context, e Envelope) error {
 	return nil
 }
 
-func (c *caught) RouteMail(ctx context.Context, from, to PID, body any) error {
-	return c.Route(ctx, Envelope{Kind: KindMessage, From: from, To: to, Body: body})
+func (c *caught) RouteMail(ctx context.Context, kind Kind, from, to PID, ref uint64, body any) error {
+	return c.Route(ctx, Envelope{Kind: kind, From: from, To: to, Ref: ref, Body: body})
 }
 
 func (c *caught) Relieved(PID) {}

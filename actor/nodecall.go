@@ -97,7 +97,7 @@ func (s *System) awaitAnswer(ctx context.Context, e Envelope) (Message, error) {
 	}
 	ref, call := s.calls.start(e.To)
 	e.Ref = ref
-	local, err := s.sendCall(ctx, nil, e)
+	local, err := s.sendCall(ctx, nil, &e)
 	if err != nil {
 		s.calls.resolve(ref, Message{}, err)
 		return Message{}, err
@@ -111,7 +111,7 @@ func (s *System) awaitAnswer(ctx context.Context, e Envelope) (Message, error) {
 			return call.m, call.err
 		}
 		if e.Kind == KindCall {
-			s.cancelCall(e, local)
+			s.cancelCall(&e, local)
 		}
 		return Message{}, fmt.Errorf("call to %s: %w", e.To, context.Cause(ctx))
 	}

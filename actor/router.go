@@ -46,9 +46,9 @@ type Router interface {
 	// processes that end send some of them. Everything from one process to
 	// another arrives in the order of the calls to Route.
 	Route(ctx context.Context, e Envelope) error
-	// RouteMail is Route for a message of a process that claims nothing: the way of
-	// most mail, on which no Envelope is put together.
-	RouteMail(ctx context.Context, from, to PID, body any) error
+	// RouteMail is Route for a message, call or reply under no term, without a name
+	// or a trace: the way of most mail, on which no Envelope is copied.
+	RouteMail(ctx context.Context, kind Kind, from, to PID, ref uint64, body any) error
 	// Relieved tells that the mailbox of a process that an Envelope had filled
 	// (Deliver said Full) has room again, or that the process has ended. It must
 	// not block. It may come before Deliver's caller has acted on Full: who has

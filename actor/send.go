@@ -23,7 +23,7 @@ func (p *Process) Send(to PID, body any) error {
 		// again, and what to do about it.
 		if to.node != p.pid.node {
 			if s.cfg.Router != nil && !to.IsZero() {
-				return s.cfg.Router.RouteMail(p, p.pid, to, body)
+				return s.cfg.Router.RouteMail(p, KindMessage, p.pid, to, 0, body)
 			}
 		} else if target := s.table.get(to.serial); target != nil && target.push(p.pid, body, nil, false) == pushOK {
 			return nil
@@ -88,7 +88,7 @@ func (s *System) put(ctx context.Context, sender *Process, e Envelope) error {
 		if e.To.IsZero() {
 			return fmt.Errorf("send to nobody: %w", NoProcess)
 		}
-		return s.route(ctx, e)
+		return s.route(ctx, &e)
 	}
 	if !s.admit(e) {
 		s.DeadLetter(e.dead(DeadStaleTerm))
@@ -148,12 +148,19 @@ func (s *System) target(e Envelope) *Process {
 	return p
 }
 
-func (s *System) route(ctx context.Context, e Envelope) error {
+// route hands e, which is for another node, to the Router.
+func (s *System) route(ctx context.Context, e *Envelope) error {
 	if s.cfg.Router == nil {
 		s.DeadLetter(e.dead(DeadLinkLost))
 		return fmt.Errorf("%s: %w", e.To, LinkLost)
 	}
-	return s.cfg.Router.Route(ctx, e)
+	switch e.Kind {
+	case KindMessage, KindCall, KindReply:
+		if e.Term.IsZero() && e.Name == "" && e.Carrier == "" {
+			return s.cfg.Router.RouteMail(ctx, e.Kind, e.From, e.To, e.Ref, e.Body)
+		}
+	}
+	return s.cfg.Router.Route(ctx, *e)
 }
 
 // admit says whether a message may still be listened to, and tells the hook of

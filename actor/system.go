@@ -93,7 +93,7 @@ func (s *System) tell(e Envelope) {
 		s.Deliver(e)
 		return
 	}
-	_ = s.route(context.Background(), e) // a link that is lost tells the other side by itself
+	_ = s.route(context.Background(), &e) // a link that is lost tells the other side by itself
 }
 
 // Alive says whether pid is a process of this node that has not ended.

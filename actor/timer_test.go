@@ -403,6 +403,9 @@ func TestTimerAllocatesOnlyItself(t *testing.T) {
 // counting is a Router that only counts.
 type counting struct{ sent int }
 
-func (r *counting) Route(context.Context, Envelope) error          { r.sent++; return nil }
-func (r *counting) RouteMail(context.Context, PID, PID, any) error { r.sent++; return nil }
-func (r *counting) Relieved(PID)                                   {}
+func (r *counting) Route(context.Context, Envelope) error { r.sent++; return nil }
+func (r *counting) RouteMail(context.Context, Kind, PID, PID, uint64, any) error {
+	r.sent++
+	return nil
+}
+func (r *counting) Relieved(PID) {}

@@ -240,8 +240,8 @@ func (e *wireEnd) pause(pid PID) {
 	}
 }
 
-func (e *wireEnd) RouteMail(ctx context.Context, from, to PID, body any) error {
-	return e.Route(ctx, Envelope{Kind: KindMessage, From: from, To: to, Body: body})
+func (e *wireEnd) RouteMail(ctx context.Context, kind Kind, from, to PID, ref uint64, body any) error {
+	return e.Route(ctx, Envelope{Kind: kind, From: from, To: to, Ref: ref, Body: body})
 }
 
 func (e *wireEnd) Relieved(pid PID) {

@@ -38,6 +38,10 @@ func (p *peer) take(c *connection, f *transport.Frame) {
 		p.hearBye(c)
 		return
 	}
+	if f.Kind == transport.Reply && f.Scope == "" {
+		p.links.system.DeliverReply(p.base.WithSerial(f.From), p.links.self.WithSerial(f.To), f.Ref, newRemoteBody(&p.way, f))
+		return
+	}
 	e, ok := p.envelope(c, f)
 	if !ok {
 		return

@@ -44,13 +44,13 @@ func (l *links) Route(ctx context.Context, e actor.Envelope) error {
 }
 
 // RouteMail implements actor.Router.
-func (l *links) RouteMail(ctx context.Context, from, to actor.PID, body any) error {
+func (l *links) RouteMail(ctx context.Context, kind actor.Kind, from, to actor.PID, ref uint64, body any) error {
 	buf := scratch.Get().(*[]byte)
 	typ, data, err := encodeBody(buf, body)
 	if err == nil && len(data) <= l.maxBody() {
 		var f transport.Frame
-		f.Kind = transport.Message
-		f.From, f.To = from.Serial(), to.Serial()
+		f.Kind = frameKinds[kind]
+		f.From, f.To, f.Ref = from.Serial(), to.Serial(), ref
 		f.Type, f.Body = typ, data
 		if err = l.submit(ctx, to, &f, false); err == nil {
 			scratch.Put(buf)
@@ -58,13 +58,8 @@ func (l *links) RouteMail(ctx context.Context, from, to actor.PID, body any) err
 		}
 	}
 	scratch.Put(buf)
-	return l.failed(ctx, from, to, body, err)
-}
-
-// failed says why RouteMail's message was not sent: err, or that it is too large.
-func (l *links) failed(ctx context.Context, from, to actor.PID, body any, err error) error {
 	if err == nil || errors.Is(err, transport.ErrTooLarge) {
-		return l.Route(ctx, actor.Envelope{Kind: actor.KindMessage, From: from, To: to, Body: body})
+		return l.Route(ctx, actor.Envelope{Kind: kind, From: from, To: to, Ref: ref, Body: body}) // says so
 	}
 	return &sendError{to: to, sort: err, cause: err}
 }
