@@ -18,6 +18,7 @@ func TestCostOfReflection(t *testing.T) {
 }
 
 func costOf(t *testing.T, body, into any, bound float64) {
+	cost.Need(t)
 	dst := make([]byte, 0, 1<<10)
 	const n = 1000
 	cost.AtMost(t, bound, n, func() {

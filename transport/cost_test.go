@@ -10,6 +10,7 @@ import (
 // What a frame of 64 bytes costs to write and to read, as instructions. The bound is
 // a third above what was counted.
 func TestCostOfAFrame(t *testing.T) {
+	cost.Need(t)
 	f := Frame{Kind: Message, From: 3, To: 8, Type: "main.Job", Body: make([]byte, 64)}
 	e := NewEncoder(0)
 	first, err := e.Append(nil, &f)

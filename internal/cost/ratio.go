@@ -24,14 +24,23 @@ func (y *yardstick) unit(i uintptr) {
 	y.mu.Unlock()
 }
 
-// AtMost fails t when f, which does something n times, takes more instructions than
-// bound yardsticks each time. It skips t where nothing can be counted, or where the
-// race detector adds instructions of its own.
-func AtMost(t *testing.T, bound float64, n int, f func()) {
+// Need skips t where nothing can be counted, or where the race detector adds
+// instructions of its own.
+func Need(t *testing.T) {
 	t.Helper()
 	if raceDetector {
 		t.Skip("the race detector adds instructions of its own")
 	}
+	if _, err := Instructions(func() {}); err != nil {
+		t.Skip(err)
+	}
+}
+
+// AtMost fails t, which Need has passed, when f, which does something n times, takes
+// more instructions than bound yardsticks each time. It may be called on any
+// goroutine.
+func AtMost(t *testing.T, bound float64, n int, f func()) {
+	t.Helper()
 	var y yardstick
 	const units = 1000
 	unit, err := Instructions(func() {
@@ -40,11 +49,13 @@ func AtMost(t *testing.T, bound float64, n int, f func()) {
 		}
 	})
 	if err != nil {
-		t.Skip(err)
+		t.Error(err)
+		return
 	}
 	took, err := Instructions(f)
 	if err != nil {
-		t.Skip(err)
+		t.Error(err)
+		return
 	}
 	each, one := float64(took)/float64(n), float64(unit)/units
 	t.Logf("%.0f instructions each, %.2f yardsticks of %.0f", each, each/one, one)
