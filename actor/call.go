@@ -41,6 +41,12 @@ func (r *awaited) takeOut(m *Message) {
 	*r = awaited{}
 }
 
+// maxOwed bounds the calls that a process has taken and not answered: they are
+// memory that its callers make it hold, as mail is. A process has at most so many
+// open, and as many as its mailbox has room for; more are refused as mail above
+// the mailbox's bound is under Refuse.
+const maxOwed = 1 << 20
+
 const (
 	callOpen      = iota
 	callAnswered  // or its caller was told that it will not be
@@ -221,10 +227,13 @@ func (s *System) sendCall(ctx context.Context, sender *Process, e *Envelope) (*o
 	if target == nil {
 		return nil, &EndedError{PID: e.To}
 	}
-	call := target.open(*e)
+	call, why := target.newCall(*e)
 	if call == nil {
-		s.DeadLetter(e.dead(DeadNoProcess))
-		return nil, &EndedError{PID: e.To}
+		s.DeadLetter(e.dead(why))
+		if why == DeadMailboxFull {
+			return nil, fmt.Errorf("%w: %s owes too many answers", ErrMailboxFull, e.To)
+		}
+		return nil, refusal(why, e.To)
 	}
 	for {
 		switch target.push(e.From, e.Body, &call.claims, false) {
@@ -279,23 +288,36 @@ var expired = func() context.Context {
 
 var errWouldWait = errors.New("it would have to wait")
 
-// open notes a call to p; nil when p has ended.
-func (p *Process) open(e Envelope) *openCall {
+// refusal is what a caller elsewhere gets when its call is not taken.
+func refusal(why DeadReason, to PID) error {
+	if why == DeadMailboxFull {
+		return ErrMailboxFull
+	}
+	return &EndedError{PID: to}
+}
+
+// newCall notes a call to p, or says why p does not take it.
+func (p *Process) newCall(e Envelope) (*openCall, DeadReason) {
 	c := &openCall{from: e.From, ref: e.Ref, owner: p}
 	c.claims = claims{e.Term, e.Carrier, c}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if !p.openLocked(c) {
-		return nil
+	if why := p.openLocked(c); why != 0 {
+		return nil, why
 	}
-	return c
+	return c, 0
 }
 
-// openLocked puts a call in p's list; false when p has ended.
-func (p *Process) openLocked(c *openCall) bool {
-	if p.ended {
-		return false
+// openLocked puts a call in p's list, or says why not: p has ended
+// (DeadNoProcess), or owes too many answers (DeadMailboxFull).
+func (p *Process) openLocked(c *openCall) DeadReason {
+	switch {
+	case p.ended:
+		return DeadNoProcess
+	case int(p.open)-p.sys.owed >= p.box.limit:
+		return DeadMailboxFull
 	}
+	p.open++
 	if c.next = p.calls; c.next != nil {
 		c.next.prev = c
 	}
@@ -303,7 +325,7 @@ func (p *Process) openLocked(c *openCall) bool {
 	if c.from.node != p.pid.node {
 		p.tieLocked(c.from.node)
 	}
-	return true
+	return 0
 }
 
 // close takes the call off its owner's list. It says whether the call was still
@@ -314,6 +336,7 @@ func (c *openCall) close(state uint32) bool {
 	}
 	c.owner.mu.Lock()
 	defer c.owner.mu.Unlock()
+	c.owner.open--
 	switch {
 	case c.prev != nil:
 		c.prev.next = c.next

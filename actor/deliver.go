@@ -72,8 +72,9 @@ func (s *System) deliverMail(e Envelope) Delivery {
 	var c *claims
 	var call *openCall
 	if e.Kind == KindCall {
-		if call = p.open(e); call == nil {
-			return refuse(DeadNoProcess, &EndedError{PID: e.To}, Refused)
+		var why DeadReason
+		if call, why = p.newCall(e); call == nil {
+			return refuse(why, refusal(why, e.To), Refused)
 		}
 		c = &call.claims
 	} else {

@@ -1,5 +1,7 @@
 package actor
 
+import "slices"
+
 // Mail is a message from another node, or a call, without name, term, trace, or a
 // node that wants to know what becomes of it. Its From has serial 0 if no process
 // sent it.
@@ -18,11 +20,12 @@ func (s *System) DeliverMail(to PID, mail []Mail) Delivery {
 		s.refuseMail(to, mail, DeadNoProcess)
 		return Refused
 	}
-	calls, ok := p.openCalls(mail)
+	mail, calls, over, ok := p.openCalls(mail)
 	if !ok {
 		s.refuseMail(to, mail, DeadNoProcess)
 		return Refused
 	}
+	s.refuseMail(to, over, DeadMailboxFull)
 	n, result := p.pushMail(mail, calls)
 	switch result {
 	case pushClosed:
@@ -34,6 +37,9 @@ func (s *System) DeliverMail(to PID, mail []Mail) Delivery {
 	case pushFilled:
 		return Full
 	}
+	if len(over) > 0 {
+		return Refused
+	}
 	return Accepted
 }
 
@@ -44,11 +50,7 @@ func (s *System) refuseMail(to PID, mail []Mail, r DeadReason) {
 		if m.Call == 0 {
 			continue
 		}
-		var reason error = ErrMailboxFull
-		if r == DeadNoProcess {
-			reason = &EndedError{PID: to}
-		}
-		s.tell(Envelope{Kind: KindReplyError, From: to, To: m.From, Ref: m.Call, Reason: reason})
+		s.tell(Envelope{Kind: KindReplyError, From: to, To: m.From, Ref: m.Call, Reason: refusal(r, to)})
 	}
 }
 
@@ -66,7 +68,8 @@ func (s *System) takeBack(to PID, mail []Mail, calls []openCall, i int, r DeadRe
 
 // openCalls opens the calls among mail, each at its place; nil if there are none.
 // It says false when p has ended. Those that came together are allocated together.
-func (p *Process) openCalls(mail []Mail) (calls []openCall, ok bool) {
+// What p owes too many answers for is taken out of mail, in place.
+func (p *Process) openCalls(mail []Mail) (rest []Mail, calls []openCall, over []Mail, ok bool) {
 	for i := range mail {
 		if mail[i].Call != 0 {
 			calls = make([]openCall, len(mail))
@@ -74,22 +77,27 @@ func (p *Process) openCalls(mail []Mail) (calls []openCall, ok bool) {
 		}
 	}
 	if calls == nil {
-		return nil, true
+		return mail, nil, nil, true
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for i := range mail {
+	for i := 0; i < len(mail); i++ {
 		if mail[i].Call == 0 {
 			continue
 		}
 		c := &calls[i]
 		c.from, c.ref, c.owner = mail[i].From, mail[i].Call, p
 		c.claims.call = c
-		if !p.openLocked(c) {
-			return nil, false
+		switch p.openLocked(c) {
+		case DeadNoProcess:
+			return mail, nil, over, false
+		case DeadMailboxFull:
+			over = append(over, mail[i])
+			mail = slices.Delete(mail, i, i+1)
+			i--
 		}
 	}
-	return calls, true
+	return mail, calls, over, true
 }
 
 // pushMail is push for many messages, with the reserve. It says how many it took.

@@ -18,6 +18,9 @@ const (
 
 // Mailbox says how much mail may wait for a process. The zero value means the
 // system's default.
+//
+// Calls that the process has taken and not answered wait elsewhere: Limit and
+// 2²⁰ of all its calls may be open, and more are refused under both policies.
 type Mailbox struct {
 	// Limit is how many messages; exit signals and Downs do not count.
 	Limit int

@@ -39,6 +39,8 @@ type Process struct {
 	stopping atomic.Bool
 	tight    bool // a small mailbox, whose count is always exact
 	endless  bool // a drain does not wait for it
+	ended    bool // guarded by mu, as trap is
+	trap     bool
 
 	// The reader's own.
 	queue   batch
@@ -51,11 +53,10 @@ type Process struct {
 
 	mu     sync.Mutex // guards what follows
 	reason error      // set when it must stop
-	ended  bool
-	trap   bool
-	sleeps uint32 // how often it has begun to wait for mail; guarded by box.mu
+	sleeps uint32     // how often it has begun to wait for mail; guarded by box.mu
+	open   int32      // how many calls
 	onExit func(PID, error)
-	calls  *openCall // taken, not answered yet
+	calls  *openCall // in the mailbox, or taken and not answered yet
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 	ties   *ties

@@ -35,6 +35,7 @@ type System struct {
 	runners runners
 	tied    tied
 	calls   nodeCalls
+	owed    int // how many calls a process may owe an answer, beyond its mailbox's bound
 	dead    deadCounts
 
 	deadLog     deadLog
@@ -72,6 +73,7 @@ func NewSystem(cfg SystemConfig) *System {
 		names:   make(map[string]PID),
 		tenures: make(map[*Tenure]struct{}),
 		began:   time.Now(),
+		owed:    maxOwed,
 	}
 	s.deadLog.log = cfg.Logger
 	s.terms.OnRaise(s.endLower)
