@@ -42,6 +42,8 @@ type Process struct {
 	ended    bool // guarded by mu, as trap is
 	trap     bool
 
+	supervised bool // its supervisor stops it when the system stops
+
 	// The reader's own.
 	queue   batch
 	head    int // the first unread of queue

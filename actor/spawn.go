@@ -13,7 +13,9 @@ type spawning struct {
 	tenure  *Tenure
 	onExit  func(PID, error)
 	linked  bool
-	endless bool
+
+	supervised bool
+	endless    bool
 }
 
 // WithMailbox bounds the process's mailbox otherwise than by the default.
@@ -87,6 +89,7 @@ func (s *System) spawn(parent *Process, t *Tenure, f Func, h Handler, opts []Spa
 		o.mailbox.Limit = s.cfg.Mailbox.Limit
 	}
 	p := &Process{sys: s, handler: h, tenure: o.tenure, onExit: o.onExit, endless: o.endless}
+	p.supervised = o.supervised
 	p.box.limit, p.box.policy = o.mailbox.Limit, o.mailbox.Policy
 	p.box.reserve = int32(min(max(o.mailbox.Limit, minReserve), math.MaxInt32))
 	p.tight = o.mailbox.Limit <= 1024

@@ -53,9 +53,9 @@ var StoppedBySupervisor = errors.New("stopped by its supervisor")
 // otherwise, after its children have, or with [ErrTooManyRestarts],
 // [ErrNotStarted] or [ErrBadSupervisor].
 //
-// The children act under its term, if it has one. When the term ends, or the
-// node stops, all processes are told so at once, and only who waits for whom is
-// in order: Exit the supervisor first where that matters.
+// When the node stops, supervisors that are no children are told, and each stops its
+// children in order. The children act under its term, if it has one. When that ends,
+// all processes are told so at once, and only who waits for whom is in order.
 //
 // [StartChild], [TerminateChild], [RestartChild], [DeleteChild] and
 // [WhichChildren] change and show its children. It is called for that by its PID.

@@ -242,6 +242,28 @@ func TestSupervisorStopsWithTheNode(t *testing.T) {
 	})
 }
 
+func TestSupervisedTreesStopInOrderWithTheNode(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newSystem(t)
+		var log logOf
+		child := func(name string) Child {
+			return Child{Name: name, Start: noted(&log, name), StartTimeout: NoLimit}
+		}
+		s.Spawn(Supervise(Supervisor{Children: []Child{
+			child("a"),
+			{Name: "tree", Supervisor: &Supervisor{Children: []Child{child("b"), child("c")}}},
+			child("d"),
+		}}))
+		synctest.Wait()
+		if err := s.Stop(t.Context(), Shutdown); err != nil {
+			t.Fatal(err)
+		}
+		if got := log.String(); got != "+a +b +c +d -d -c -b -a" || s.Count() != 0 {
+			t.Errorf("%s, %d left", got, s.Count())
+		}
+	})
+}
+
 func TestSupervisorWhoseFirstChildrenDoNotStartEnds(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := newSystem(t)

@@ -131,7 +131,11 @@ func (s *System) Stop(ctx context.Context, reason error) error {
 	}
 	empty := s.empty
 	s.stopMu.Unlock()
-	s.table.each(func(p *Process) { p.stop(reason) })
+	s.table.each(func(p *Process) {
+		if !p.supervised { // the others' supervisors stop them, each in its turn
+			p.stop(reason)
+		}
+	})
 	if empty == nil {
 		return nil
 	}
