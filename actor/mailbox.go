@@ -12,7 +12,9 @@ const (
 	// Refuse turns it away: a dead letter; a sender on this node gets
 	// ErrMailboxFull, a caller anywhere gets an error.
 	Refuse Policy = iota
-	// Wait makes senders wait, on their own node, until there is room.
+	// Wait makes senders wait, on their own node, until there is room. Mail by name
+	// from other nodes is refused all the same: its senders do not know whom to wait
+	// for.
 	Wait
 )
 
@@ -22,10 +24,27 @@ const (
 // Calls that the process has taken and not answered wait elsewhere: Limit and
 // 2²⁰ of all its calls may be open, and more are refused under both policies.
 type Mailbox struct {
-	// Limit is how many messages; exit signals and Downs do not count.
+	// Limit is how many messages, however large: who gets large ones sets a small
+	// limit. Exit signals and Downs do not count. Zero or less: that of the system's
+	// default; with Wait, unless that waits, too, at most DefaultWaitLimit.
 	Limit int
 	// Policy is what happens above it.
 	Policy Policy
+}
+
+// limit is m's, or where it has none what the system's default says.
+func (m Mailbox) limit(standard Mailbox) int {
+	n := m.Limit
+	if n <= 0 {
+		n = standard.Limit
+	}
+	if n <= 0 {
+		n = DefaultMailboxLimit
+	}
+	if m.Limit <= 0 && m.Policy == Wait && (standard.Limit <= 0 || standard.Policy != Wait) {
+		n = min(n, DefaultWaitLimit)
+	}
+	return n
 }
 
 // minReserve is more messages than a link can have under way when those who send
@@ -33,8 +52,13 @@ type Mailbox struct {
 // that can use it up.
 const minReserve = 1 << 20
 
-// DefaultMailboxLimit is a mailbox's bound where nothing else is said.
-const DefaultMailboxLimit = 1 << 20
+const (
+	// DefaultMailboxLimit is a mailbox's bound where nothing else is said. It is
+	// high: above it, mail is lost.
+	DefaultMailboxLimit = 1 << 20
+	// DefaultWaitLimit is the same under the Wait policy, where nothing is lost.
+	DefaultWaitLimit = 1 << 14
+)
 
 type waitingFor uint8
 

@@ -58,8 +58,22 @@ func TestMailboxOptionAndDefaults(t *testing.T) {
 			return nil
 		}, c.opts...)
 	}
-	if s := NewSystem(SystemConfig{}); s.cfg.Mailbox != (Mailbox{DefaultMailboxLimit, Refuse}) {
-		t.Errorf("the default is %v", s.cfg.Mailbox)
+	for _, c := range []struct{ standard, own, want Mailbox }{
+		{Mailbox{}, Mailbox{}, Mailbox{DefaultMailboxLimit, Refuse}},
+		{Mailbox{Policy: Wait}, Mailbox{}, Mailbox{DefaultWaitLimit, Wait}},
+		{Mailbox{}, Mailbox{Policy: Wait}, Mailbox{DefaultWaitLimit, Wait}},
+		{Mailbox{Limit: 9}, Mailbox{Policy: Wait}, Mailbox{9, Wait}},
+		{Mailbox{Limit: 1 << 30}, Mailbox{Policy: Wait}, Mailbox{DefaultWaitLimit, Wait}},
+		{Mailbox{Limit: 1 << 30, Policy: Wait}, Mailbox{Policy: Wait}, Mailbox{1 << 30, Wait}},
+		{Mailbox{}, Mailbox{Limit: 1 << 30, Policy: Wait}, Mailbox{1 << 30, Wait}},
+	} {
+		s := newSystem(t, defaultMailbox(c.standard))
+		must(t, s, func(p *Process) error {
+			if got := (Mailbox{p.box.limit, p.box.policy}); got != c.want {
+				return fmt.Errorf("default %v, own %v: %v, want %v", c.standard, c.own, got, c.want)
+			}
+			return nil
+		}, WithMailbox(c.own))
 	}
 }
 

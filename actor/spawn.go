@@ -85,9 +85,7 @@ func (s *System) spawn(parent *Process, t *Tenure, f Func, h Handler, opts []Spa
 	if o.mailbox == (Mailbox{}) {
 		o.mailbox = s.cfg.Mailbox
 	}
-	if o.mailbox.Limit <= 0 {
-		o.mailbox.Limit = s.cfg.Mailbox.Limit
-	}
+	o.mailbox.Limit = o.mailbox.limit(s.cfg.Mailbox)
 	p := &Process{sys: s, handler: h, tenure: o.tenure, onExit: o.onExit, endless: o.endless}
 	p.supervised = o.supervised
 	p.box.limit, p.box.policy = o.mailbox.Limit, o.mailbox.Policy

@@ -60,9 +60,7 @@ type System struct {
 
 // NewSystem makes a process table for that node.
 func NewSystem(cfg SystemConfig) *System {
-	if cfg.Mailbox.Limit <= 0 {
-		cfg.Mailbox.Limit = DefaultMailboxLimit
-	}
+	cfg.Mailbox.Limit = cfg.Mailbox.limit(Mailbox{})
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
