@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -66,7 +67,8 @@ func (b *bulk) takes(f *transport.Frame) bool {
 		}
 		return false
 	}
-	return b.pinned.Load() > 0 && b.holds(f)
+	// What concerns hand-overs has an order of its own, all in the messages lane.
+	return b.pinned.Load() > 0 && !forHandOver(f.Kind) && b.holds(f)
 }
 
 // holds says whether something that must come before f may be under way.
@@ -199,6 +201,7 @@ var (
 	errNoBulk      = errors.New("the peer speaks of a bulk connection that there is not")
 	errBulkStalled = errors.New("the bulk connection does not get on")
 	errBulkOver    = errors.New("the messages lane is over")
+	errNotBulk     = errors.New("a frame does not belong in the bulk lane")
 )
 
 // startBulk lets the bulk lane of the link be used.
@@ -240,6 +243,9 @@ func (p *peer) readBulk(c *connection) error {
 		case transport.Sync:
 			_ = c.control.append(context.Background(), &transport.Frame{Kind: transport.Synced, Ref: f.Ref}, true)
 		default:
+			if f.Kind > transport.Down && f.Kind != transport.Bye {
+				return fmt.Errorf("%w: %v", errNotBulk, f.Kind)
+			}
 			p.take(c, &f)
 			pace.read(len(f.Body))
 		}

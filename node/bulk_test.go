@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -525,5 +526,63 @@ func TestLargeBodiesGoOnWhereNoBulkConnectionCanBeMade(t *testing.T) {
 		if broken := c.net.BreakBulk("a", "b"); broken != 1 {
 			c.Errorf("%d bulk connections once they can be made", broken)
 		}
+	})
+}
+
+func TestKindThatHasNoPlaceInTheBulkLaneEndsTheLink(t *testing.T) {
+	for _, kind := range []transport.Kind{transport.Returned, transport.Moved, transport.State, transport.Ping} {
+		inBubble(t, func(c *cluster) {
+			a := c.node("a")
+			s, conn, _ := bulkStub(c, a)
+			defer s.close()
+			s.write(conn, transport.Bulk, &transport.Frame{Kind: 200}) // one that a later version may have
+			time.Sleep(time.Second)
+			if len(a.told(node.LinkDown)) > 0 {
+				c.Error("an unknown kind has ended the link")
+			}
+			s.write(conn, transport.Bulk, &transport.Frame{Kind: kind, Scope: "chef", TermNumber: 1, Ref: 1})
+			a.awaitTold(node.LinkDown, 0)
+		})
+	}
+}
+
+// What the node itself sends to names keeps (0, anywhere) in the bulk lane, and
+// frames of hand-overs have from and to 0.
+func TestHandingOverBesideTheBulkLaneLosesNoMail(t *testing.T) {
+	inBubble(t, func(c *cluster) {
+		all := c.inLine("chef", 2, func(p *actor.Process) error { // reads nothing
+			<-p.Done()
+			return p.HandOver(legacy{})
+		})
+		x, old, next := c.node("x"), all[0], all[1]
+		x.reads("heap")
+		next.reads("heap")
+		const count = 50
+		for i := range count {
+			c.ok(x.SendGlobal(c.brief(), "chef", parcel{i, make([]byte, parcelSizes[i%len(parcelSizes)])}))
+		}
+		c.net.Delay(old.name, "x", 20*time.Millisecond)
+		c.net.Delay(old.name, next.name, 20*time.Millisecond)
+		var over atomic.Bool
+		var others sync.WaitGroup
+		defer others.Wait()
+		defer over.Store(true)
+		for _, to := range []*member{x, next} {
+			others.Go(func() {
+				for !over.Load() {
+					if err := old.SendName(to.ID(), "heap", bulky); err != nil {
+						c.Error(err)
+						return
+					}
+					time.Sleep(2 * time.Millisecond)
+				}
+			})
+		}
+		time.Sleep(15 * time.Second)
+		old.transfer("chef", next)
+		c.await("all mail at the next holder", func() bool {
+			n, _ := next.System().Backlog(next.whereis("chef"))
+			return n == count
+		})
 	})
 }

@@ -23,11 +23,18 @@ type item struct {
 	Number int
 }
 
+// consignment is an item of any size.
+type consignment struct {
+	Item item
+	Pad  []byte
+}
+
 // office is a global whose holders read only some of their mail in each term, so
 // that every hand-over finds much unread, and the record of what they read.
 type office struct {
 	*cluster
 	quota   atomic.Int64 // how many messages each term reads
+	sizes   []int        // of items, in turn; nil: no more than themselves
 	running atomic.Int64
 
 	mu      sync.Mutex
@@ -59,6 +66,8 @@ func (o *office) hold(p *actor.Process) error {
 		}
 		if i, ok := actor.As[item](m); ok {
 			o.took(i, p.Term().Number())
+		} else if x, ok := actor.As[consignment](m); ok {
+			o.took(x.Item, p.Term().Number())
 		}
 		if m.IsCall() {
 			_ = p.Reply(m, "yes") // if its term is over, the caller is told
@@ -97,11 +106,15 @@ func (o *office) send(m *member, sender string, calls int, stop <-chan struct{})
 		default:
 		}
 		i := item{sender, n}
+		var body any = i
+		if len(o.sizes) > 0 {
+			body = consignment{i, make([]byte, o.sizes[(n*n+len(sender))%len(o.sizes)])}
+		}
 		var err error
 		if n%calls == 0 {
-			_, err = m.CallGlobal(ctx, "office", i)
+			_, err = m.CallGlobal(ctx, "office", body)
 		} else {
-			err = m.SendGlobal(ctx, "office", i)
+			err = m.SendGlobal(ctx, "office", body)
 		}
 		o.mu.Lock()
 		switch {
@@ -159,80 +172,132 @@ func (o *office) settleAccounts(mayBeUnsure int) {
 }
 
 func TestTransfersRoundRobinUnderLoadLoseNothingAndKeepTheOrder(t *testing.T) {
-	apart(t, func(c *cluster) {
+	apart(t, func(c *cluster) { newOffice(c).goRound(40, func([]*member) {}) })
+}
+
+// The same with bodies that go in the bulk lane, and while the nodes themselves
+// send each other large bodies without pause.
+func TestTransfersRoundRobinOfLargeMailLoseNothingAndKeepTheOrder(t *testing.T) {
+	inBubble(t, func(c *cluster) {
 		o := newOffice(c)
-		o.quota.Store(25)
-		all := c.inLine("office", 4, o.hold)
-		outside := c.node("outside")
-		guest := c.guest("guest")
-		stop := make(chan struct{})
-		var senders sync.WaitGroup
-		defer senders.Wait()
-		ended := sync.OnceFunc(func() { close(stop); o.quota.Store(1 << 40) })
-		defer ended()
-		for i, m := range []*member{all[0], all[1], all[0], outside, guest} {
-			senders.Go(func() { o.send(m, fmt.Sprintf("%s-%d", m.name, i), []int{5, 50, 20, 100, 5}[i], stop) })
-		}
-		const rounds = 40
-		var took []time.Duration
-		seed := rand.Uint64()
-		if s := os.Getenv("CONCLAVE_SEED"); s != "" {
-			seed, _ = strconv.ParseUint(s, 10, 64)
-		}
-		c.Logf("CONCLAVE_SEED=%d", seed)
-		random := rand.New(rand.NewPCG(seed, 0))
-		for round := range rounds {
-			if c.virtual && round > rounds/4 { // some links are slow, every time others
-				for i, m := range c.members {
-					for _, other := range c.members[:i] {
-						c.net.Delay(m.name, other.name, time.Duration(random.IntN(30))*time.Millisecond)
+		o.sizes = parcelSizes
+		var over atomic.Bool
+		var others sync.WaitGroup
+		defer others.Wait()
+		defer over.Store(true)
+		o.goRound(16, func(all []*member) {
+			for i, m := range all {
+				m.reads("heap")
+				others.Go(func() {
+					for n := 1; !over.Load(); n++ {
+						if err := m.SendName(all[(i+1+n%(len(all)-1))%len(all)].ID(), "heap", bulky); err != nil {
+							c.Error(err)
+							return
+						}
+						time.Sleep(3 * time.Millisecond)
 					}
+				})
+			}
+		})
+		for i, m := range c.members {
+			for _, other := range c.members[:i] {
+				if c.net.BreakBulk(m.name, other.name) == 0 && i < 4 {
+					c.Errorf("%s and %s have no bulk lane", m.name, other.name)
 				}
-			}
-			if !c.virtual && round == rounds/2 {
-				o.quota.Store(5000) // they read nearly all the time
-			}
-			from, to := all[round%4], all[(round+1)%4]
-			if round%3 == 2 { // now and then to somebody farther back
-				from, to = c.holder("office"), all[(round+3)%4]
-			}
-			if holder := c.holder("office"); holder != from {
-				from = holder
-			}
-			if from == to {
-				continue
-			}
-			term, _ := from.Holding("office")
-			c.await("mail read by the holder", func() bool {
-				o.mu.Lock()
-				defer o.mu.Unlock()
-				return o.readers[term.Number()] >= 3
-			})
-			took = append(took, from.transfer("office", to))
-			if _, ok := to.Holding("office"); !ok {
-				c.Fatalf("round %d: %s does not hold the name", round, to.name)
-			}
-		}
-		slices.Sort(took)
-		c.Logf("%d transfers: half within %v, the longest %v", len(took), took[len(took)/2], took[len(took)-1])
-		ended()
-		last := c.holder("office")
-		for _, m := range all {
-			if m != last {
-				last.transfer("office", m)
-				break
-			}
-		}
-		senders.Wait()
-		// A call that was taken out when the holder was told to end is answered
-		// too late: at most one for each term.
-		o.settleAccounts(rounds + 1)
-		for _, m := range c.members {
-			if n := m.DeadLetters(actor.DeadNoHolder) + m.DeadLetters(actor.DeadLinkLost); n > 0 {
-				c.Errorf("%s: %d messages are lost", m.name, n)
 			}
 		}
 	})
+}
+
+// reads spawns a process of that name that reads whatever comes.
+func (m *member) reads(name string) actor.PID {
+	return m.Spawn(func(p *actor.Process) error {
+		if err := p.Register(name); err != nil {
+			return err
+		}
+		for {
+			if _, err := p.Receive(); err != nil {
+				return err
+			}
+		}
+	})
+}
+
+// goRound hands the office over so many times, among four nodes, while others send
+// to it. beside is told the four.
+func (o *office) goRound(rounds int, beside func([]*member)) {
+	c := o.cluster
+	o.quota.Store(25)
+	all := c.inLine("office", 4, o.hold)
+	beside(all)
+	outside := c.node("outside")
+	guest := c.guest("guest")
+	stop := make(chan struct{})
+	var senders sync.WaitGroup
+	defer senders.Wait()
+	ended := sync.OnceFunc(func() { close(stop); o.quota.Store(1 << 40) })
+	defer ended()
+	for i, m := range []*member{all[0], all[1], all[0], outside, guest} {
+		senders.Go(func() { o.send(m, fmt.Sprintf("%s-%d", m.name, i), []int{5, 50, 20, 100, 5}[i], stop) })
+	}
+	var took []time.Duration
+	seed := rand.Uint64()
+	if s := os.Getenv("CONCLAVE_SEED"); s != "" {
+		seed, _ = strconv.ParseUint(s, 10, 64)
+	}
+	c.Logf("CONCLAVE_SEED=%d", seed)
+	random := rand.New(rand.NewPCG(seed, 0))
+	for round := range rounds {
+		if c.virtual && round > rounds/4 { // some links are slow, every time others
+			for i, m := range c.members {
+				for _, other := range c.members[:i] {
+					c.net.Delay(m.name, other.name, time.Duration(random.IntN(30))*time.Millisecond)
+				}
+			}
+		}
+		if !c.virtual && round == rounds/2 {
+			o.quota.Store(5000) // they read nearly all the time
+		}
+		from, to := all[round%4], all[(round+1)%4]
+		if round%3 == 2 { // now and then to somebody farther back
+			from, to = c.holder("office"), all[(round+3)%4]
+		}
+		if holder := c.holder("office"); holder != from {
+			from = holder
+		}
+		if from == to {
+			continue
+		}
+		term, _ := from.Holding("office")
+		c.await("mail read by the holder", func() bool {
+			o.mu.Lock()
+			defer o.mu.Unlock()
+			return o.readers[term.Number()] >= 3
+		})
+		took = append(took, from.transfer("office", to))
+		if _, ok := to.Holding("office"); !ok {
+			c.Fatalf("round %d: %s does not hold the name", round, to.name)
+		}
+	}
+	slices.Sort(took)
+	c.Logf("%d transfers: half within %v, the longest %v", len(took), took[len(took)/2], took[len(took)-1])
+	ended()
+	last := c.holder("office")
+	for _, m := range all {
+		if m != last {
+			last.transfer("office", m)
+			break
+		}
+	}
+	senders.Wait()
+	// A call that was taken out when the holder was told to end is answered
+	// too late: at most one for each term.
+	o.settleAccounts(rounds + 1)
+	for _, m := range c.members {
+		if n := m.DeadLetters(actor.DeadNoHolder) + m.DeadLetters(actor.DeadLinkLost); n > 0 {
+			c.Errorf("%s: %d messages are lost", m.name, n)
+		}
+	}
 }
 
 // A node hands everything that it holds over to another, all at once.
