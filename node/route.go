@@ -19,11 +19,8 @@ func (l *links) Route(ctx context.Context, e actor.Envelope) error {
 	switch e.Kind {
 	case actor.KindMessage, actor.KindCall, actor.KindReply:
 		var err error
-		if typ, body, err = encodeBody(buf, e.Body); err != nil {
-			return &sendError{to: e.To, sort: err, cause: err}
-		}
-		if len(body) > l.maxBody() {
-			return l.tooLarge(e, typ, fmt.Errorf("%w: %d bytes of %s, at most %d are allowed", ErrTooLarge, len(body), typ, l.maxBody()))
+		if typ, body, err = l.encode(buf, e.Body); err != nil {
+			return l.notSent(e, typ, err)
 		}
 	default:
 		urgent = true
@@ -33,35 +30,48 @@ func (l *links) Route(ctx context.Context, e actor.Envelope) error {
 	}
 	var f transport.Frame
 	fillFrame(&f, &e, typ, body)
-	switch err := l.submit(ctx, e.To, &f, urgent); {
-	case err == nil:
-		return nil
-	case errors.Is(err, transport.ErrTooLarge):
-		return l.tooLarge(e, typ, err)
-	default:
-		return &sendError{to: e.To, sort: err, cause: err}
+	if err := l.submit(ctx, e.To, &f, urgent); err != nil {
+		return l.notSent(e, typ, err)
 	}
+	return nil
 }
 
 // RouteMail implements actor.Router.
 func (l *links) RouteMail(ctx context.Context, kind actor.Kind, from, to actor.PID, ref uint64, body any) error {
 	buf := scratch.Get().(*[]byte)
-	typ, data, err := encodeBody(buf, body)
-	if err == nil && len(data) <= l.maxBody() {
+	typ, data, err := l.encode(buf, body)
+	if err == nil {
 		var f transport.Frame
 		f.Kind = frameKinds[kind]
 		f.From, f.To, f.Ref = from.Serial(), to.Serial(), ref
 		f.Type, f.Body = typ, data
-		if err = l.submit(ctx, to, &f, false); err == nil {
-			scratch.Put(buf)
-			return nil
-		}
+		err = l.submit(ctx, to, &f, false)
 	}
 	scratch.Put(buf)
-	if err == nil || errors.Is(err, transport.ErrTooLarge) {
-		return l.Route(ctx, actor.Envelope{Kind: kind, From: from, To: to, Ref: ref, Body: body}) // says so
+	if err != nil {
+		return l.notSent(actor.Envelope{From: from, To: to}, typ, err)
 	}
-	return &sendError{to: to, sort: err, cause: err}
+	return nil
+}
+
+// encode is encodeBody of what surely fits in a frame.
+func (l *links) encode(buf *[]byte, body any) (typ string, data []byte, err error) {
+	typ, data, err = encodeBody(buf, body)
+	if most := l.limits.MaxMessage - frameOverhead; err == nil && len(data) > most {
+		err = fmt.Errorf("%w: %d bytes of %s, at most %d are allowed", ErrTooLarge, len(data), typ, most)
+	}
+	return typ, data, err
+}
+
+// notSent is what the sender of a message is told that was not sent. What is too
+// large is a dead letter, too.
+func (l *links) notSent(e actor.Envelope, typ string, err error) error {
+	sort := err
+	if errors.Is(err, ErrTooLarge) || errors.Is(err, transport.ErrTooLarge) {
+		sort = ErrTooLarge
+		l.system.DeadLetter(deadOf(e, typ, actor.DeadTooLarge))
+	}
+	return &sendError{to: e.To, sort: sort, cause: err}
 }
 
 // submit hands a frame to the peer that it is for.
@@ -76,15 +86,6 @@ func (l *links) submit(ctx context.Context, to actor.PID, f *transport.Frame, ur
 		}
 	}
 }
-
-// tooLarge makes a dead letter of what a link cannot carry.
-func (l *links) tooLarge(e actor.Envelope, typ string, cause error) error {
-	l.system.DeadLetter(deadOf(e, typ, actor.DeadTooLarge))
-	return &sendError{to: e.To, sort: ErrTooLarge, cause: cause}
-}
-
-// maxBody is the longest body that surely fits in a frame.
-func (l *links) maxBody() int { return l.limits.MaxMessage - frameOverhead }
 
 // frameOverhead is more than a frame's header can take, ToName included.
 const frameOverhead = 1 << 10
