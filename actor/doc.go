@@ -46,13 +46,13 @@
 //
 // From one process to another everything (messages, replies, exits, [Down])
 // arrives at most once and in the order sent; nothing is said about the order
-// of what comes from two. A reply overtakes mail that waits, as does the order
-// to stop.
+// of what comes from two. A reply is read before mail of the same sender that
+// waits, in the mailbox or for room in it; so is the order to stop.
 //
 // Mailboxes are bounded ([Mailbox]). At its bound one either refuses mail,
 // which its sender is told, or makes senders wait; a waiting sender is let go
-// by room, by the end of the receiver, and by its own. Exits and Downs always
-// get through. Two processes that wait for room at each other wait for ever:
+// by room, by the end of the receiver, and by its own. Exits, Downs and replies
+// always get through. Two processes that wait for room at each other wait for ever:
 // use Wait where mail flows one way.
 //
 // # Failure

@@ -266,3 +266,51 @@ func TestFault37WaitingSenderIsReleasedWhenTheLinkBreaks(t *testing.T) {
 		}
 	})
 }
+
+// Who reads nothing while it waits for a reply never gives the word that its
+// senders may go on, so the reply must not wait for that word.
+func TestFault37ReplyGetsThroughToAProcessWhoseSendersWait(t *testing.T) {
+	apart(t, func(c *cluster) {
+		a, b := c.node("a", func(cfg *node.Config) { cfg.Limits.Outbox = 64 << 10 }), c.node("b")
+		helper := a.Spawn(echo)
+		const count = 200
+		gate := make(chan struct{})
+		done := make(chan error, 1)
+		to := b.Spawn(func(p *actor.Process) error {
+			select {
+			case <-gate:
+			case <-p.Done():
+				return nil
+			}
+			for i := range count {
+				_, err := p.Receive()
+				if err == nil {
+					_, err = actor.Call[int](p.Within(c.patience()), helper, i)
+				}
+				if err != nil {
+					done <- fmt.Errorf("message %d: %w", i, err)
+					return err
+				}
+			}
+			done <- nil
+			return nil
+		}, actor.WithMailbox(actor.Mailbox{Limit: 10, Policy: actor.Wait}))
+		large := strings.Repeat("x", 1000) // so many of them fit nowhere on the way
+		var sent atomic.Int64
+		a.Spawn(func(p *actor.Process) error {
+			for range 15_000 {
+				if err := p.Send(to, large); err != nil {
+					return err
+				}
+				sent.Add(1)
+			}
+			return nil
+		})
+		c.awaitStill(&sent)
+		if sent.Load() == 15_000 {
+			c.Error("nobody had to wait")
+		}
+		close(gate)
+		c.ok(next(c, done))
+	})
+}

@@ -96,9 +96,12 @@ func (p *peer) want() {
 
 // send takes charge of f, whose body the caller may reuse. errPeerGone: look
 // the peer up again. Any other error: f was certainly not taken.
+//
+// A reply waits for no Resume: it enters no mailbox, and who waits for it may read
+// nothing else meanwhile, so that no Resume would ever come.
 func (p *peer) send(ctx context.Context, f *transport.Frame, urgent bool) error {
 	for {
-		if !urgent && p.pauses.Load() > 0 {
+		if !urgent && f.Kind != transport.Reply && p.pauses.Load() > 0 {
 			if err := p.waitPaused(ctx, f.To); err != nil {
 				return err
 			}
