@@ -41,7 +41,7 @@ func (s *System) Backlog(pid PID) (n int, here bool) {
 func (p *Process) Backlog(pid PID) (n int, here bool) { return p.sys.Backlog(pid) }
 
 // Within is p as a Sender each of whose calls, sends and look-ups ends after d
-// with [ErrTimeout].
+// with [ErrTimeout]. With a d of 0 or less nothing is waited for.
 func (p *Process) Within(d time.Duration) Sender { return bounded{p, d} }
 
 func (b bounded) Send(to PID, body any) error {

@@ -8,16 +8,19 @@ import (
 )
 
 // With is the node as a Sender whose calls, sends and look-ups end with ctx.
-func (n *Node) With(ctx context.Context) actor.Sender { return sender{n, ctx, 0} }
+func (n *Node) With(ctx context.Context) actor.Sender { return sender{n: n, ctx: ctx} }
 
 // Within is the node as a Sender each of whose calls, sends and look-ups ends
-// after d with actor.ErrTimeout.
-func (n *Node) Within(d time.Duration) actor.Sender { return sender{n, n.links.life, d} }
+// after d with actor.ErrTimeout. With a d of 0 or less nothing is waited for.
+func (n *Node) Within(d time.Duration) actor.Sender {
+	return sender{n: n, ctx: n.links.life, bounded: true, d: d}
+}
 
 type sender struct {
-	n   *Node
-	ctx context.Context
-	d   time.Duration
+	n       *Node
+	ctx     context.Context
+	bounded bool
+	d       time.Duration
 }
 
 func (s sender) Request(to actor.PID, body any) (actor.Message, error) {
@@ -41,7 +44,7 @@ func (s sender) GetCapable(service string) ([]actor.PID, error) {
 func (s sender) Backlog(pid actor.PID) (n int, here bool) { return s.n.system.Backlog(pid) }
 
 func (s sender) bound() (context.Context, context.CancelFunc) {
-	if s.d <= 0 {
+	if !s.bounded {
 		return s.ctx, func() {}
 	}
 	return context.WithTimeoutCause(s.ctx, s.d, actor.ErrTimeout)
