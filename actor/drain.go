@@ -53,7 +53,7 @@ type survey struct {
 
 func (s *System) survey() (found survey) {
 	s.table.each(func(p *Process) {
-		if p.tenure != nil || p.endless {
+		if p.tenure != nil || p.traits&isEndless != 0 {
 			return
 		}
 		b := &p.box

@@ -38,11 +38,9 @@ type Process struct {
 	wake     chan struct{}
 	stopping atomic.Bool
 	tight    bool // a small mailbox, whose count is always exact
-	endless  bool // a drain does not wait for it
+	traits   traits
 	ended    bool // guarded by mu, as trap is
 	trap     bool
-
-	supervised bool // its supervisor stops it when the system stops
 
 	// The reader's own.
 	queue   batch
@@ -65,6 +63,14 @@ type Process struct {
 
 	nextReady *Process // guarded by sys.runners.mu
 }
+
+// traits are what a process is from its start to its end, in one byte: see Process.
+type traits uint8
+
+const (
+	isEndless    traits = 1 << iota // a drain does not wait for it
+	isSupervised                    // its supervisor stops it when the system stops
+)
 
 // ties are what binds a process to others; most processes have few or none.
 type ties struct {

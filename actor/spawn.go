@@ -13,9 +13,7 @@ type spawning struct {
 	tenure  *Tenure
 	onExit  func(PID, error)
 	linked  bool
-
-	supervised bool
-	endless    bool
+	traits  traits
 }
 
 // WithMailbox bounds the process's mailbox otherwise than by the default.
@@ -33,7 +31,7 @@ func OnExit(f func(pid PID, reason error)) SpawnOption {
 
 // Endless says that the process has no end of its own and takes no mail that
 // matters, as one that serves HTTP, so that AwaitIdle does not wait for it.
-func Endless() SpawnOption { return func(s *spawning) { s.endless = true } }
+func Endless() SpawnOption { return func(s *spawning) { s.traits |= isEndless } }
 
 // Linked links the process with its parent before it starts. It has no effect
 // where there is no parent.
@@ -86,8 +84,7 @@ func (s *System) spawn(parent *Process, t *Tenure, f Func, h Handler, opts []Spa
 		o.mailbox = s.cfg.Mailbox
 	}
 	o.mailbox.Limit = o.mailbox.limit(s.cfg.Mailbox)
-	p := &Process{sys: s, handler: h, tenure: o.tenure, onExit: o.onExit, endless: o.endless}
-	p.supervised = o.supervised
+	p := &Process{sys: s, handler: h, tenure: o.tenure, onExit: o.onExit, traits: o.traits}
 	p.box.limit, p.box.policy = o.mailbox.Limit, o.mailbox.Policy
 	p.box.reserve = int32(min(max(o.mailbox.Limit, minReserve), math.MaxInt32))
 	p.tight = o.mailbox.Limit <= 1024

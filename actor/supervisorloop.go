@@ -190,7 +190,7 @@ func (s *supervising) start(c Child, run uint64) {
 			own.onExit(pid, reason)
 		}
 		s.tell(childEnded{run, reason})
-	}), func(o *spawning) { o.supervised = true })
+	}), func(o *spawning) { o.traits |= isSupervised })
 	if c.Handler != nil {
 		h, err := s.handler(c)
 		if err != nil {
