@@ -255,8 +255,8 @@ func (p *peer) readBulk(c *connection) error {
 // pace makes the reader of a bulk lane rest while small messages share the link.
 // Without it the reader, those who decode what it brings, and the collector keep
 // every processor of a small machine busy, and Go looks for what else the network
-// has brought only when one is idle, or every 10 ms. A third of the time it took is
-// enough for that; a stream that has the link to itself does not rest.
+// has brought only when one is idle, or every 10 ms. It rests for as long as it
+// worked, at most restMost; a stream that has the link to itself does not rest.
 type pace struct {
 	passed *passage
 	now    func() time.Duration
@@ -278,7 +278,7 @@ func (r *pace) read(n int) {
 	}
 	if small := r.passed.count.Load(); small != r.seen {
 		r.seen = small
-		time.Sleep(min((r.now()-r.since)/3, restMost))
+		time.Sleep(min(r.now()-r.since, restMost))
 	}
 	r.bytes, r.since = 0, r.now()
 }

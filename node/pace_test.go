@@ -23,11 +23,11 @@ func TestBulkReaderRestsOnlyBesideSmallMail(t *testing.T) {
 			t.Errorf("alone it rested for %v", rest)
 		}
 		passed.reach(1)
-		if rest := work(600*time.Microsecond, restEvery/2); rest != 0 {
+		if rest := work(300*time.Microsecond, restEvery/2); rest != 0 {
 			t.Errorf("too soon it rested for %v", rest)
 		}
-		if rest := work(300*time.Microsecond, restEvery/2); rest != 300*time.Microsecond {
-			t.Errorf("beside small mail it rested for %v, want a third of the time", rest)
+		if rest := work(100*time.Microsecond, restEvery/2); rest != 400*time.Microsecond {
+			t.Errorf("beside small mail it rested for %v, want as long as it worked", rest)
 		}
 		if rest := work(time.Millisecond, restEvery); rest != 0 {
 			t.Errorf("alone again it rested for %v", rest)
