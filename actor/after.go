@@ -24,6 +24,7 @@ type Timer struct {
 	number  uint64        // those that are due at once are sent in this order
 	place   int32         // in the heap; noPlace: it is not there
 	stopped bool
+	queued  bool // it is due and waits in a queue
 
 	outside bool // it was set from outside, so its mail has no sender
 }
@@ -34,8 +35,10 @@ type Timer struct {
 // lost, so a process that must know sends to itself and acts on that.
 //
 // A pending timer costs about a hundred bytes and no goroutine. Timers of one
-// process that are due at different times are sent in that order, unless they
-// have to wait for room.
+// process for one receiver are sent in the order in which they are due, of one
+// moment in the order set, also when they have to wait for room: all that wait
+// for that receiver share one goroutine. What p sends by itself meanwhile does
+// not wait for them.
 func (p *Process) SendAfter(d time.Duration, to PID, body any) *Timer {
 	return p.sys.setTimer(&Timer{owner: p, to: to, body: body}, d)
 }
@@ -64,8 +67,8 @@ func (s *System) SendEvery(d time.Duration, to PID, body any) (*Timer, error) {
 	return s.setInterval(&Timer{owner: s.local(to), outside: true, to: to, body: body}, d)
 }
 
-// Stop ends the timer. It says whether that was in time: false means that it has
-// been sent, or is being sent now, or was stopped or had ended before; for an
+// Stop ends the timer, also one that is due and waits for room. It says whether
+// that was in time: false means that it has been sent, or is being sent now, or was stopped or had ended before; for an
 // interval, that it had ended before. What was sent may still be unread: a
 // receiver that must tell it from news has a number in the body.
 func (t *Timer) Stop() bool {
@@ -95,6 +98,9 @@ func (s *System) setInterval(t *Timer, d time.Duration) (*Timer, error) {
 
 func (s *System) setTimer(t *Timer, d time.Duration) *Timer {
 	t.heap, t.place = s.timers.of(t.owner), noPlace
+	if s.cfg.Tracer != nil {
+		t.trace()
+	}
 	if t.own() {
 		t.heap.push(s, t, max(d, 0))
 	} else {
@@ -155,8 +161,8 @@ func (t *ties) dropTimers() {
 	}
 }
 
-// fire sends what is due. It does not wait: if it would have to, a goroutine
-// does in its place.
+// fire sends what is due. It does not wait: what would have to, and what comes
+// behind it, waits in a queue.
 func (t *Timer) fire(s *System) {
 	if p := t.owner; p != nil {
 		p.mu.Lock()
@@ -169,15 +175,19 @@ func (t *Timer) fire(s *System) {
 			return
 		}
 	}
-	var now, later context.Context = expired, context.Background()
-	if p := t.sender(); p != nil {
-		now, later = atOnce{p}, p
-	}
-	if err := t.send(s, now); !errors.Is(err, errWouldWait) {
-		t.sent(s, err)
+	t.beginTrace(s)
+	if t.heap.joinQueue(t) {
 		return
 	}
-	go func() { t.sent(s, t.send(s, later)) }() // the receiver's end, or its node's, ends it too
+	var now context.Context = expired
+	if p := t.sender(); p != nil {
+		now = atOnce{p}
+	}
+	if err := t.send(s, now); errors.Is(err, errWouldWait) {
+		t.heap.newQueue(s, t)
+	} else {
+		t.sent(s, err)
+	}
 }
 
 // sender is the process that the mail is from; nil: it has no sender.
@@ -188,20 +198,33 @@ func (t *Timer) sender() *Process {
 	return t.owner
 }
 
+// envelope is the mail without its body.
+func (t *Timer) envelope() Envelope {
+	e := Envelope{Kind: KindMessage, To: t.to}
+	if p := t.sender(); p != nil {
+		e.From, e.Term = p.pid, p.Term()
+	}
+	return e
+}
+
 func (t *Timer) send(s *System, ctx context.Context) error {
-	e := Envelope{Kind: KindMessage, To: t.to, Body: t.body}
 	p := t.sender()
 	if p != nil {
 		if err := p.CheckTerm(); err != nil {
 			return err
 		}
-		e.From, e.Term = p.pid, p.Term()
+	}
+	e := t.envelope()
+	e.Body = t.body
+	if b, traced := t.body.(*tracedBody); traced {
+		e.Body, e.Carrier = b.body, b.carrier
 	}
 	return s.put(ctx, p, e)
 }
 
 // sent is called when a timer has fired: an interval goes on.
 func (t *Timer) sent(s *System, err error) {
+	endTrace(t.body, err)
 	switch {
 	case t.every == 0:
 		t.body = nil

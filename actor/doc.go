@@ -30,7 +30,8 @@
 //
 // [Process.SendAfter] and [Process.SendEvery] send later, as [Timer]s that can be
 // stopped and end with their process. They are cheap: hundreds of thousands may
-// be pending, at about a hundred bytes each and no goroutine.
+// be pending, at about a hundred bytes each and no goroutine. Those of one process
+// for one receiver are sent in the order in which they are due.
 //
 // A Process is a [context.Context]. It is done when the process must stop, so
 // what it calls with itself as the context stops too; [context.Cause] says why.

@@ -158,6 +158,12 @@ func (p *Process) cause() error {
 	return p.reason
 }
 
+func (p *Process) hasEnded() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.ended
+}
+
 // stop makes the process stop with that reason; the first one counts.
 func (p *Process) stop(reason error) {
 	p.mu.Lock()

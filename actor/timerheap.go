@@ -3,6 +3,7 @@ package actor
 import (
 	"math"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -26,27 +27,39 @@ func (ts *timers) close() {
 	for i := range ts {
 		h := &ts[i]
 		h.mu.Lock()
-		for _, d := range h.heap {
-			d.t.place, d.t.stopped = noPlace, true
+		left := h.heap
+		for _, q := range h.queues {
+			left = append(left, q.heap...)
+			q.heap = nil
 		}
 		h.heap, h.closed = nil, true
+		for _, d := range left {
+			d.t.place, d.t.queued, d.t.stopped = noPlace, false, true
+		}
 		if h.alarm != nil {
 			h.alarm.Stop()
 		}
 		h.mu.Unlock()
+		for _, d := range left {
+			endTrace(d.t.body, ErrStopped)
+		}
 	}
 }
 
-// timerHeap has its timers in a heap with four children to a node, the earliest
-// on top.
 type timerHeap struct {
 	mu     sync.Mutex
-	heap   []due
+	heap   dueHeap
 	number uint64
 	alarm  *time.Timer // runs run
 	runs   bool        // run is at it, and will set the alarm
 	closed bool
+
+	queues map[timerPair]*timerQueue // of those that are due and have to wait
+	queued atomic.Int32              // len(queues)
 }
+
+// dueHeap is a heap with four children to a node, the earliest timer on top.
+type dueHeap []due
 
 type due struct {
 	at time.Duration
@@ -89,8 +102,7 @@ func (h *timerHeap) insert(s *System, t *Timer, now time.Duration) {
 	}
 	h.number++
 	t.number = h.number
-	h.heap = append(h.heap, due{})
-	h.up(len(h.heap)-1, due{t.at, t})
+	h.heap.insert(t)
 	if t.place == 0 && !h.runs {
 		h.arm(s, now)
 	}
@@ -109,15 +121,27 @@ func (h *timerHeap) arm(s *System, now time.Duration) {
 // drop ends a timer. It says whether there was one to end.
 func (h *timerHeap) drop(t *Timer) bool {
 	h.mu.Lock()
-	defer h.mu.Unlock()
-	pending := t.place != noPlace
+	pending := t.place != noPlace && !t.stopped
 	inTime := pending || t.every > 0 && !t.stopped
 	t.stopped = true
+	var body any
 	if pending {
-		h.remove(int(t.place))
-		t.body = nil
+		h.remove(t)
+		body, t.body = t.body, nil
 	}
+	h.mu.Unlock()
+	endTrace(body, errTimerStopped)
 	return inTime
+}
+
+// remove takes a timer out of where it is.
+func (h *timerHeap) remove(t *Timer) {
+	if t.queued {
+		t.queued = false
+		h.queues[t.pair()].heap.remove(int(t.place))
+	} else {
+		h.heap.remove(int(t.place))
+	}
 }
 
 // run sends what is due, and sets the alarm for what comes next.
@@ -133,7 +157,7 @@ func (h *timerHeap) run(s *System) {
 		now, n := s.clock(), 0
 		for n < len(batch) && len(h.heap) > 0 && h.heap[0].at <= now {
 			batch[n] = h.heap[0].t
-			h.remove(0)
+			h.heap.remove(0)
 			n++
 		}
 		if n == 0 {
@@ -141,7 +165,7 @@ func (h *timerHeap) run(s *System) {
 			if len(h.heap) > 0 {
 				h.arm(s, now)
 			}
-			h.shrink()
+			h.heap.shrink()
 			h.mu.Unlock()
 			return
 		}
@@ -154,16 +178,22 @@ func (h *timerHeap) run(s *System) {
 	}
 }
 
-func (h *timerHeap) remove(i int) {
-	h.heap[i].t.place = noPlace
-	last := len(h.heap) - 1
-	d := h.heap[last]
-	h.heap[last] = due{}
-	h.heap = h.heap[:last]
+func (h *dueHeap) insert(t *Timer) {
+	*h = append(*h, due{})
+	h.up(len(*h)-1, due{t.at, t})
+}
+
+func (h *dueHeap) remove(i int) {
+	heap := *h
+	heap[i].t.place = noPlace
+	last := len(heap) - 1
+	d := heap[last]
+	heap[last] = due{}
+	*h = heap[:last]
 	if i == last {
 		return
 	}
-	if i > 0 && d.before(h.heap[(i-1)/4]) {
+	if i > 0 && d.before(heap[(i-1)/4]) {
 		h.up(i, d)
 	} else {
 		h.down(i, d)
@@ -171,47 +201,47 @@ func (h *timerHeap) remove(i int) {
 }
 
 // shrink gives back the room of a heap that was far larger.
-func (h *timerHeap) shrink() {
-	if n := len(h.heap); cap(h.heap) > 1024 && n < cap(h.heap)/4 {
-		h.heap = append(make([]due, 0, 2*n), h.heap...)
+func (h *dueHeap) shrink() {
+	if n := len(*h); cap(*h) > 1024 && n < cap(*h)/4 {
+		*h = append(make([]due, 0, 2*n), *h...)
 	}
 }
 
 // up puts d at i or above, whose place is free.
-func (h *timerHeap) up(i int, d due) {
+func (h dueHeap) up(i int, d due) {
 	for i > 0 {
 		parent := (i - 1) / 4
-		if !d.before(h.heap[parent]) {
+		if !d.before(h[parent]) {
 			break
 		}
-		h.set(i, h.heap[parent])
+		h.set(i, h[parent])
 		i = parent
 	}
 	h.set(i, d)
 }
 
 // down puts d at i or below, whose place is free.
-func (h *timerHeap) down(i int, d due) {
+func (h dueHeap) down(i int, d due) {
 	for {
 		child := 4*i + 1
-		if child >= len(h.heap) {
+		if child >= len(h) {
 			break
 		}
-		for c := child + 1; c < min(4*i+5, len(h.heap)); c++ {
-			if h.heap[c].before(h.heap[child]) {
+		for c := child + 1; c < min(4*i+5, len(h)); c++ {
+			if h[c].before(h[child]) {
 				child = c
 			}
 		}
-		if !h.heap[child].before(d) {
+		if !h[child].before(d) {
 			break
 		}
-		h.set(i, h.heap[child])
+		h.set(i, h[child])
 		i = child
 	}
 	h.set(i, d)
 }
 
-func (h *timerHeap) set(i int, d due) {
-	h.heap[i] = d
+func (h dueHeap) set(i int, d due) {
+	h[i] = d
 	d.t.place = int32(i)
 }

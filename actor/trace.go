@@ -14,6 +14,12 @@ type Tracer interface {
 	// so that ctx.Value finds what belongs to the message it works on, or the
 	// context that a sender outside any process gave.
 	//
+	// A timer's message is sent when it is due, and sent is called when it need not
+	// wait for room any more. ctx is then, for SendAfter, the context of the message
+	// that the process worked on when it set the timer; for SendEvery, whose ticks
+	// would make a trace without an end of it, and from outside any process, it is
+	// empty.
+	//
 	// carrier travels with the message and is what Receive gets at the other end: at
 	// most MaxCarrier bytes, or it is left at home. Empty means none. sent, unless it is
 	// nil, is called once with what Send, or Call, returns: for a message when it is
@@ -98,4 +104,51 @@ func (p *Process) traceDone(err error) {
 	if t != nil && t.done != nil {
 		t.done(err)
 	}
+}
+
+// tracedBody is the body of a timer where there is a Tracer.
+type tracedBody struct {
+	body    any
+	within  context.Context
+	carrier string
+	sent    func(error)
+}
+
+// trace has the Tracer told when t fires.
+func (t *Timer) trace() {
+	b := &tracedBody{body: t.body, within: context.Background()}
+	if p := t.sender(); p != nil && t.every == 0 {
+		if ctx := p.traced(); ctx != nil {
+			b.within = ctx
+		}
+	}
+	t.body = b
+}
+
+// beginTrace tells the Tracer, if there is one, that t is being sent.
+func (t *Timer) beginTrace(s *System) {
+	b, traced := t.body.(*tracedBody)
+	if !traced {
+		return
+	}
+	if p := t.sender(); p != nil && p.CheckTerm() != nil {
+		return // nor will it be sent
+	}
+	e := t.envelope()
+	e.Body = b.body
+	b.sent = s.traceSend(b.within, &e)
+	b.carrier = e.Carrier
+}
+
+// endTrace tells the Tracer what became of a timer with that body.
+func endTrace(body any, err error) {
+	b, traced := body.(*tracedBody)
+	if !traced || b.sent == nil {
+		return
+	}
+	if err == errNobody {
+		err = nil
+	}
+	b.sent(err)
+	b.sent = nil
 }

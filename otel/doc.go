@@ -11,7 +11,9 @@
 //		ctx, span := tracer.Start(p, "look for the salt") // within the span of m
 //
 // What a Process sends while it works on a message is within that message's span,
-// and a call's span lasts until its answer is there. A node without a Tracer breaks
+// and a call's span lasts until its answer is there. So is what it sends later by
+// SendAfter: its span begins when the timer is due. The ticks of SendEvery, and what
+// is sent later from outside any process, are traces of their own. A node without a Tracer breaks
 // the trace, and nothing else.
 //
 // # Spans

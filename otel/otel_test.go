@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"time"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
@@ -114,4 +115,54 @@ func TestWorkOnTwoNodesIsOneTrace(t *testing.T) {
 		}
 	}
 	t.Errorf("attributes %v", cooking.Attributes())
+}
+
+// What a process sends later is within the message that it worked on when it set the
+// timer, on whatever node; each tick of an interval is a trace of its own.
+func TestTimersAreSpans(t *testing.T) {
+	spans := tracetest.NewSpanRecorder()
+	provider := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(spans))
+	conclavetest.Run(t, 0, 2, func(c *conclavetest.Cluster) {
+		done := make(chan error, 1)
+		to := c.Node(1).Spawn(func(p *actor.Process) error {
+			_, _, err := actor.Expect[order](p)
+			if err == nil {
+				_, _, err = actor.Expect[bool](p)
+			}
+			done <- err
+			return err
+		})
+		clock := c.Node(0).Spawn(func(p *actor.Process) error {
+			if _, err := p.Receive(); err != nil {
+				return err
+			}
+			p.SendAfter(time.Second, to, order{"soup"})
+			if _, err := p.SendEvery(2*time.Second, to, true); err != nil {
+				return err
+			}
+			_, err := p.Receive()
+			return err
+		})
+		if err := c.Node(0).Send(clock, "start"); err != nil {
+			c.Error(err)
+		}
+		if err := <-done; err != nil {
+			c.Error(err)
+		}
+	}, conclavetest.Configure(func(_ string, cfg *node.Config) {
+		cfg.Tracer = otel.New(otel.WithTracerProvider(provider))
+	}))
+	all := spans.Ended()
+	set := span(t, all, "receive string")
+	later, read := span(t, all, "send otel_test.order"), span(t, all, "receive otel_test.order")
+	if later.Parent().SpanID() != set.SpanContext().SpanID() || read.Parent().SpanID() != later.SpanContext().SpanID() {
+		t.Errorf("sent later: below %v, read below %v", later.Parent().SpanID(), read.Parent().SpanID())
+	}
+	if took := later.StartTime().Sub(set.StartTime()); took < time.Second {
+		t.Errorf("the span began %v after the timer was set", took)
+	}
+	tick, read := span(t, all, "send bool"), span(t, all, "receive bool")
+	if tick.Parent().IsValid() || read.Parent().SpanID() != tick.SpanContext().SpanID() {
+		t.Errorf("a tick: below %v, read below %v", tick.Parent().SpanID(), read.Parent().SpanID())
+	}
 }
