@@ -37,13 +37,18 @@ func (r DeadReason) String() string {
 }
 
 // DeadLetter is a message that reached nobody, and why.
+//
+// For what had been handed to a link that broke, and may not have left this node,
+// there is one DeadLetter: its Reason is DeadLinkLost, its To has serial 0 and tells
+// the node, and More the number. What had left and did not arrive is known to nobody.
 type DeadLetter struct {
 	From, To PID
 	Name     string // the local name it was addressed to, if it was
 	Type     string // the name of its body's type
 	Term     Term
 	Reason   DeadReason
-	Missed   uint64 // for a subscriber: how many before this one it was not shown
+	More     uint64 // how many more reached nobody at once with this one; all that is known of them is this
+	Missed   uint64 // for a subscriber: how many before this one it was not shown, their More included
 }
 
 // letterType is how a message with a DeadLetter for a body is called.
@@ -56,24 +61,16 @@ type deadCounts [deadReasons]atomic.Uint64
 // message that is itself a DeadLetter is only counted.
 func (s *System) DeadLetter(d DeadLetter) {
 	if d.Reason < deadReasons {
-		s.dead[d.Reason].Add(1)
+		s.dead[d.Reason].Add(1 + d.More)
 	}
 	if d.Type == letterType {
 		return
 	}
-	s.deadLog.note(d, 1)
+	s.deadLog.note(d)
 	if s.cfg.OnDeadLetter != nil {
 		s.cfg.OnDeadLetter(d)
 	}
 	s.subscribers.show(d)
-}
-
-// CountDead counts n dead letters of which nothing more is known.
-func (s *System) CountDead(r DeadReason, n int) {
-	if r < deadReasons && n > 0 {
-		s.dead[r].Add(uint64(n))
-		s.deadLog.note(DeadLetter{Reason: r}, uint64(n))
-	}
 }
 
 // DeadLetters is how many there were for a reason since the start.

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"sync"
 	"time"
+	"unique"
 )
 
 const (
@@ -16,10 +17,11 @@ const (
 )
 
 // deadSort is what one line of the log stands for in a while: a reason and the
-// name of the body's type.
+// name of the body's type; where that is not known, the node it was for.
 type deadSort struct {
 	reason DeadReason
 	typ    string
+	node   unique.Handle[NodeID]
 }
 
 // deadLog writes dead letters to the log, at most one line of a sort in
@@ -40,12 +42,15 @@ type deadWhile struct {
 	over       *time.Timer
 }
 
-// note takes n dead letters like d.
-func (l *deadLog) note(d DeadLetter, n uint64) {
+// note takes d.
+func (l *deadLog) note(d DeadLetter) {
 	if !l.log.Enabled(context.Background(), slog.LevelWarn) {
 		return
 	}
-	sort := deadSort{d.Reason, d.Type}
+	sort := deadSort{reason: d.Reason, typ: d.Type}
+	if d.Type == "" {
+		sort.node = d.To.node
+	}
 	l.mu.Lock()
 	if l.closed {
 		l.mu.Unlock()
@@ -53,11 +58,11 @@ func (l *deadLog) note(d DeadLetter, n uint64) {
 	}
 	w := l.sorts[sort]
 	if w == nil && len(l.sorts) >= deadLogSorts {
-		sort.typ = ""
+		sort = deadSort{reason: d.Reason}
 		w = l.sorts[sort]
 	}
 	if w != nil {
-		w.suppressed += n
+		w.suppressed += 1 + d.More
 		w.last = d
 		l.mu.Unlock()
 		return
@@ -67,7 +72,7 @@ func (l *deadLog) note(d DeadLetter, n uint64) {
 	}
 	l.sorts[sort] = &deadWhile{over: time.AfterFunc(deadLogEvery, func() { l.whileOver(sort) })}
 	l.mu.Unlock()
-	l.line(d, n-1)
+	l.line(d, d.More)
 }
 
 // whileOver logs what was suppressed in a while, and begins another. After one

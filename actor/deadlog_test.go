@@ -82,9 +82,15 @@ func TestDeadLettersOfOneSortAreOneLineInTheLogASecond(t *testing.T) {
 		if n := len(s.deadLog.sorts); n != 0 {
 			t.Errorf("%d sorts remembered after silence", n)
 		}
-		s.CountDead(DeadLinkLost, 7)
+		one, other := MakePID(testNode("one"), 0), MakePID(testNode("other"), 0)
+		s.DeadLetter(DeadLetter{To: one, Reason: DeadLinkLost, More: 6})
+		s.DeadLetter(DeadLetter{To: other, Reason: DeadLinkLost, More: 2})
 		_ = s.Send(ctx, ghost, order{})
-		hasLines(t, log.take(), `reason="link lost"|suppressed=6`, `type=actor.order`)
+		hasLines(t, log.take(), `reason="link lost"|pid=`+one.String()+`|suppressed=6`,
+			`reason="link lost"|pid=`+other.String()+`|suppressed=2`, `type=actor.order`)
+		if n := s.DeadLetters(DeadLinkLost); n != 10 {
+			t.Errorf("%d are counted", n)
+		}
 	})
 }
 

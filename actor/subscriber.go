@@ -111,7 +111,7 @@ func (sub *subscriber) show(d DeadLetter) {
 		return
 	}
 	if b.counted+int(b.unread.Load()) >= max(b.limit/2, 1) {
-		sub.missed++
+		sub.missed += 1 + d.More
 		b.mu.Unlock()
 		return
 	}

@@ -101,13 +101,14 @@ func TestSubscriberIsToldHowManyItMissed(t *testing.T) {
 		for range 100 {
 			_ = s.Send(context.Background(), ghost, order{})
 		}
+		s.DeadLetter(DeadLetter{Reason: DeadLinkLost, More: 6})
 		close(gate)
 		synctest.Wait()
 		_ = s.Send(context.Background(), ghost, order{})
 		_ = s.Send(context.Background(), ghost, order{})
 		synctest.Wait()
 		got := shown.list()
-		if len(got) != 7 || got[4].Missed != 0 || got[5].Missed != 95 || got[6].Missed != 0 {
+		if len(got) != 7 || got[4].Missed != 0 || got[5].Missed != 95+7 || got[6].Missed != 0 {
 			t.Errorf("shown %+v", got)
 		}
 	})

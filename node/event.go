@@ -72,7 +72,8 @@ func (e Event) String() string {
 	add("name", e.Name, e.Name != "")
 	add("cluster", e.Cluster, e.Cluster != "")
 	add("reason", e.Letter.Reason, e.Kind == Dead)
-	add("type", e.Letter.Type, e.Kind == Dead)
+	add("type", e.Letter.Type, e.Letter.Type != "")
+	add("more", e.Letter.More, e.Letter.More > 0)
 	add("error", e.Err, e.Err != nil)
 	return b.String()
 }

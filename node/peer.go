@@ -310,8 +310,9 @@ func (p *peer) close(c *connection) {
 	if c.bulk != nil {
 		c.bulk.out.close()
 	}
-	if open {
-		p.links.system.CountDead(actor.DeadLinkLost, c.unsent())
+	if n := c.unsent(); open && n > 0 {
+		// One for all, to the node: to know each, it would have to be kept for this.
+		p.links.system.DeadLetter(actor.DeadLetter{To: p.base, Reason: actor.DeadLinkLost, More: uint64(n - 1)})
 	}
 	c.conn.Close()
 	c.byeOnce.Do(func() { close(c.bye) })

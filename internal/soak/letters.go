@@ -49,7 +49,7 @@ func (l *letters) at(i int) {
 			if err != nil {
 				return err
 			}
-			told += int(d.Missed) + 1
+			told += int(d.Missed + 1 + d.More)
 			if d.To == ended && d.Reason == actor.DeadNoProcess {
 				own++
 			}

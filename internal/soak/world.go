@@ -105,7 +105,7 @@ func (w *world) start(name string, cfg node.Config) (*member, error) {
 func (w *world) event(m *member, e node.Event) {
 	switch e.Kind {
 	case node.Dead:
-		m.dead.Add(1)
+		m.dead.Add(int64(1 + e.Letter.More))
 	case node.LinkDown:
 		w.links.lost(e.Peer.Name)
 		w.tally.count("links lost", 1)
