@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime"
 	"sync/atomic"
+	"sync"
 	"testing"
 	"time"
 
@@ -79,13 +80,15 @@ func TestStopLosesNothingThatWasAcceptedWithoutCountingIt(t *testing.T) {
 func TestPeerOfAStoppedNodeKnowsThatItHasStopped(t *testing.T) {
 	apart(t, func(c *cluster) {
 		a, b := c.node("a"), c.node("b")
+		var stopped sync.WaitGroup
+		defer stopped.Wait()
 		there := b.Spawn(echo)
 		a.do(func(p *actor.Process) error {
 			p.Monitor(there)
 			if _, err := actor.Call[string](p, there, "hello"); err != nil {
 				return err
 			}
-			go b.stop()
+			stopped.Go(b.stop)
 			d, _, err := actor.Expect[actor.Down](p)
 			if !errors.Is(d.Reason, actor.Shutdown) {
 				return fmt.Errorf("the monitor was told %v, %w", d.Reason, err)
