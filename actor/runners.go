@@ -73,6 +73,9 @@ func (r *runners) run() {
 		r.coming = false
 		for p := r.first; p != nil; p = r.first {
 			r.first, p.nextReady = p.nextReady, nil
+			if r.first == nil {
+				r.last = nil // it may be the last Handler for long, and have ended
+			}
 			r.callAndUnlock()
 			p.runHandler()
 			r.mu.Lock()

@@ -35,7 +35,7 @@ type bulk struct {
 	now      func() time.Duration
 
 	open   atomic.Bool
-	asked  atomic.Bool  // it is being opened, or must not be tried again yet
+	again  atomic.Int64 // not before then is it asked for
 	pinned atomic.Int32 // len(pins)
 	moved  atomic.Int64 // when it last got on, or had nothing to get on with
 
@@ -62,9 +62,7 @@ func (b *bulk) takes(f *transport.Frame) bool {
 		if b.open.Load() {
 			return true
 		}
-		if b.asked.CompareAndSwap(false, true) {
-			b.want()
-		}
+		b.ask()
 		return false
 	}
 	// What concerns hand-overs has an order of its own, all in the messages lane.
@@ -142,6 +140,15 @@ func (b *bulk) synced(ref uint64) {
 	}
 }
 
+// ask has the lane opened, unless that was asked for a short while ago. It remembers
+// when; a timer would keep a lost connection and its buffers in memory.
+func (b *bulk) ask() {
+	now, again := b.now(), b.again.Load()
+	if int64(now) >= again && b.again.CompareAndSwap(again, int64(now+bulkRetry)) {
+		b.want()
+	}
+}
+
 // stalled says whether the bulk connection has not got on for so long.
 func (b *bulk) stalled(now, timeout time.Duration) bool {
 	b.mu.Lock()
@@ -163,7 +170,6 @@ func (p *peer) newBulk(c *connection) *bulk {
 // openBulk opens the bulk lane, or asks the peer to. If it cannot be opened, large
 // bodies go on in the messages lane.
 func (p *peer) openBulk(c *connection) {
-	time.AfterFunc(bulkRetry, func() { c.bulk.asked.Store(false) })
 	ctx, cancel := p.links.dialContext()
 	defer cancel()
 	err := c.conn.OpenBulk(ctx)
@@ -186,9 +192,7 @@ func (p *peer) bulkLane(c *connection, f *transport.Frame) error {
 	switch {
 	case c.bulk == nil:
 	case f.Flags&bulkOpen == 0:
-		if c.bulk.asked.CompareAndSwap(false, true) {
-			c.bulk.want()
-		}
+		c.bulk.ask()
 	case !c.conn.BulkOpen():
 		return errNoBulk
 	default:

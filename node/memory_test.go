@@ -3,6 +3,7 @@ package node_test
 import (
 	"context"
 	"runtime"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -31,6 +32,9 @@ func (c *counted) Dial(ctx context.Context, address string, o transport.Options)
 	return own, nil
 }
 
+// bodies make a link, have its bulk lane opened, and use it.
+var bodies = []string{"small", strings.Repeat("large ", 1<<14), strings.Repeat("large ", 1<<14)}
+
 // A connection has a megabyte of buffers or more. The peer itself is remembered for
 // a minute.
 func TestLostLinkIsNotKeptInMemory(t *testing.T) {
@@ -40,14 +44,18 @@ func TestLostLinkIsNotKeptInMemory(t *testing.T) {
 		for range 3 {
 			b := c.node("b")
 			home, mail := b.sink()
-			c.ok(a.Send(home, "hello"))
-			next(c, mail)
+			for _, body := range bodies {
+				c.ok(a.Send(home, body))
+				next(c, mail)
+			}
 			b.stop()
 		}
-		c.await("the links to be freed", func() bool {
+		if !c.awaitFor(5*time.Second, func() bool {
 			runtime.GC()
 			return count.made.Load() >= 3 && count.freed.Load() == count.made.Load()
-		})
+		}) {
+			c.Errorf("of %d connections %d were freed", count.made.Load(), count.freed.Load())
+		}
 	})
 }
 
@@ -61,15 +69,19 @@ func TestStoppedNodeIsNotKeptInMemory(t *testing.T) {
 			c.ok(err)
 			runtime.AddCleanup(n, func(freed *atomic.Bool) { freed.Store(true) }, &freed)
 			c.ok(n.Ready(c.brief()))
-			c.ok(n.Send(home, "hello"))
-			next(c, mail)
+			for _, body := range bodies {
+				c.ok(n.Send(home, body))
+				next(c, mail)
+			}
 			ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 			defer cancel()
 			c.ok(n.Stop(ctx))
 		}()
-		c.await("the node to be freed", func() bool {
+		if !c.awaitFor(5*time.Second, func() bool {
 			runtime.GC()
 			return freed.Load()
-		})
+		}) {
+			c.Error("the node was not freed")
+		}
 	})
 }
