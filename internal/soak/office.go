@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -42,7 +44,7 @@ type books struct {
 	refused   map[item]bool // certainly not read
 	disorder  int
 	patience  time.Duration // for what must be read
-	spoilt    bool          // a link between homes broke during a hand-over, or a term ended otherwise
+	spoilt    bool          // a link between homes broke during a hand-over, or a term ended without one
 }
 
 func newOffice(w *world) *office { return &office{world: w} }
@@ -106,7 +108,10 @@ func (b *books) run() {
 	rnd := b.random("office %d", b.number)
 	for b.sleep(time.Duration(300+rnd.IntN(1500)) * time.Millisecond) {
 		if b.number%2 == 0 { // in every other round all must be exact
-			b.weather.fair(func() { b.transfer(rnd) })
+			b.weather.fair(func() {
+				b.transfer(rnd)
+				b.allRead() // mail that came back is still on its way when the next has been elected
+			})
 		} else {
 			b.transfer(rnd)
 		}
@@ -164,21 +169,39 @@ func (b *books) transfer(rnd *rand.Rand) {
 	}
 }
 
-// settle has all that was confirmed read, and judges.
-func (b *books) settle() {
-	missing := func() (n int) {
+// allRead waits until all that is confirmed now has been read, and says how much has
+// not.
+func (b *books) allRead() (lost int) {
+	b.mu.Lock()
+	confirmed := slices.Collect(maps.Keys(b.confirmed))
+	b.mu.Unlock()
+	await(b.patience, func() bool {
 		b.mu.Lock()
 		defer b.mu.Unlock()
-		for i := range b.confirmed {
-			if b.read[i] == 0 {
-				n++
-			}
-		}
-		return n
+		confirmed = slices.DeleteFunc(confirmed, func(i item) bool { return b.read[i] > 0 })
+		return len(confirmed) == 0
+	})
+	return len(confirmed)
+}
+
+// ended takes note of the end of a term. An ordinary one, of a lease that lapsed on
+// a busy machine say, gives nothing back.
+func (o *office) ended(reason error) {
+	if errors.Is(reason, actor.ErrHandOver) {
+		return
 	}
-	await(b.patience, func() bool { return missing() == 0 })
+	if b := o.books.Load(); b != nil {
+		o.tally.count("terms of the office that ended without a hand-over", 1)
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.spoilt = true
+	}
+}
+
+// settle has all that was confirmed read, and judges.
+func (b *books) settle() {
+	lost := b.allRead()
 	b.o.books.Store(nil) // at rest nothing of the round is kept
-	lost := missing()
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.tally.count("messages to a global, confirmed", len(b.confirmed))
@@ -192,7 +215,7 @@ func (b *books) settle() {
 		}
 	}
 	if b.spoilt {
-		b.tally.count("rounds in which a link broke during a hand-over", 1)
+		b.tally.count("rounds in which a hand-over was not in fair weather, or not the end", 1)
 		b.tally.count("messages to a global, lost in such a hand-over", lost)
 		return
 	}

@@ -109,6 +109,10 @@ func (w *world) event(m *member, e node.Event) {
 	case node.LinkDown:
 		w.links.lost(e.Peer.Name)
 		w.tally.count("links lost", 1)
+	case node.TermEnded:
+		if e.Term.Scope() == officeName {
+			w.office.ended(e.Err)
+		}
 	case node.TermBegan:
 		w.tally.count("terms", 1)
 	case node.Collision, node.Trouble, node.StuckHolder, node.Strange, node.Refused:
