@@ -55,7 +55,9 @@ const (
 
 // Caller can make calls: a *Process, a node, or one of these with a bound.
 type Caller interface {
-	// Request sends body as a call and waits for the reply. Use [Call].
+	// Request sends body as a call and waits for the reply. Use [Call]. The Message
+	// has a sender also where the reply is an error; it has none where there was no
+	// reply.
 	Request(to PID, body any) (Message, error)
 }
 

@@ -43,6 +43,13 @@
 // has, is chosen until its registration is gone, which takes a moment when it has
 // ended and up to the session timeout when its node died without a word. A Send
 // to it is a dead letter and no error. A Call that certainly was not taken up by
-// it is made to another, up to three in all; every other error is the caller's,
-// as after it the call may have been carried out.
+// it is made to another, up to three in all.
+//
+// A member of the sender's node whose mailbox is full, and refuses mail, is passed
+// over: Send and Call go to another, until all have been tried. Each refusal is a
+// dead letter all the same. With ConsistentHash they do not: the key is still that
+// member's, so actor.ErrMailboxFull is the sender's. A full mailbox on another node
+// is a dead letter there, and for a Call an error that might be the member's own.
+//
+// Every other error is the caller's, as after it the call may have been carried out.
 package router

@@ -66,46 +66,81 @@ func (r *Router) Pick(s actor.Sender, body any) (actor.PID, error) {
 	return r.policy.pick(s, pids, body, nil)
 }
 
-// Send sends body to one of the members, as the sender's own Send does.
+// Send sends body to one of the members, as the sender's own Send does; to another,
+// if the mailbox of the first refuses it, until all have been tried.
 func (r *Router) Send(s actor.Sender, body any) error {
-	pid, err := r.Pick(s, body)
-	if err != nil {
-		return err
+	var tried []actor.PID
+	for {
+		pid, left, err := r.again(s, body, tried)
+		if err != nil {
+			return err
+		}
+		err = s.Send(pid, body)
+		if left <= 0 || !r.passesOn(err) {
+			return err
+		}
+		tried = append(tried, pid)
 	}
-	return s.Send(pid, body)
 }
 
-// attempts is how many members a call is made to at most.
+// attempts is how many members that are gone a call is made to at most.
 const attempts = 3
 
 // Call calls one of the members, as [actor.Call] does; another, if the first
-// certainly did not take the call up, and a third. A bound of the sender's
-// (Within) holds for each of these.
+// certainly did not take the call up. A bound of the sender's (Within) holds for
+// each of these.
 func Call[R any](r *Router, s actor.Sender, body any) (R, error) {
 	var tried []actor.PID
+	gone := 0
 	for {
 		pid, left, err := r.again(s, body, tried)
 		if err != nil {
 			var zero R
 			return zero, err
 		}
-		v, err := call[R](r, s, pid, body)
-		if err == nil || left <= 0 || !untaken(s, pid, err) {
+		h := hearing{Sender: s}
+		v, err := call[R](r, &h, pid, body)
+		switch {
+		case err == nil || left <= 0:
+			return v, err
+		case !h.answered && r.passesOn(err):
+		case untaken(s, pid, err) && gone < attempts-1:
+			gone++
+		default:
 			return v, err
 		}
 		tried = append(tried, pid)
 	}
 }
 
-// again is Pick of one that was not tried before. left is how many would be left
-// to try after it.
+// hearing is a Sender that knows whether its call was answered.
+type hearing struct {
+	actor.Sender
+	answered bool
+}
+
+func (h *hearing) Request(to actor.PID, body any) (actor.Message, error) {
+	m, err := h.Sender.Request(to, body)
+	h.answered = !m.From.IsZero()
+	return m, err
+}
+
+// passesOn says whether mail whose sending failed so goes to another member: the
+// mailbox of the first refused it. What belongs to one by its key does not.
+func (r *Router) passesOn(err error) bool {
+	_, keyed := r.policy.(*hashed)
+	return !keyed && errors.Is(err, actor.ErrMailboxFull)
+}
+
+// again is Pick of one that was not tried before. left is how many members would
+// be left to try after it.
 func (r *Router) again(s actor.Sender, body any, tried []actor.PID) (pid actor.PID, left int, err error) {
 	pids, err := r.members.now(s)
 	if err != nil {
 		return actor.PID{}, 0, err
 	}
 	pid, err = r.policy.pick(s, pids, body, tried)
-	return pid, min(attempts, len(pids)) - len(tried) - 1, err
+	return pid, len(pids) - len(tried) - 1, err
 }
 
 func call[R any](r *Router, s actor.Sender, pid actor.PID, body any) (R, error) {

@@ -390,6 +390,41 @@ func TestCallPassesOverMembersThatAreGone(t *testing.T) {
 	})
 }
 
+// full is a process whose mailbox refuses everything.
+func (p *place) full() actor.PID {
+	pid := p.Spawn(func(q *actor.Process) error { <-q.Done(); return nil }, actor.WithMailbox(actor.Mailbox{Limit: 1}))
+	if err := p.sender.Send(pid, "it is full now"); err != nil {
+		p.Fatal(err)
+	}
+	return pid
+}
+
+func TestMailPassesOverMembersThatAreFull(t *testing.T) {
+	inPlace(t, func(p *place) {
+		idle := p.member()
+		set := router.Fixed(p.full(), p.full(), idle, p.full(), p.full(), p.full())
+		for name, r := range everyPolicy(set) {
+			for i := range 50 {
+				sent := r.Send(p.sender, fmt.Sprint(i))
+				by, err := router.Call[actor.PID](r, p.sender, fmt.Sprint(i))
+				if name == "ConsistentHash" {
+					owner, _ := r.Pick(p.sender, fmt.Sprint(i))
+					if full := owner != idle; full != errors.Is(sent, actor.ErrMailboxFull) || full != errors.Is(err, actor.ErrMailboxFull) {
+						t.Errorf("%s: full %v: %v, %v", name, full, sent, err)
+					}
+				} else if sent != nil || err != nil || by != idle {
+					t.Fatalf("%s: %v; %s: %v", name, sent, by, err)
+				}
+			}
+		}
+		if r := router.RoundRobin(router.Fixed(p.full(), p.full())); !errors.Is(r.Send(p.sender, ""), actor.ErrMailboxFull) {
+			t.Error("all are full, and nobody is told")
+		} else if _, err := router.Call[string](r, p.sender, ""); !errors.Is(err, actor.ErrMailboxFull) {
+			t.Errorf("all are full: %v", err)
+		}
+	})
+}
+
 // One that was taken up is not made again, and neither is one whose answer only
 // looks as if it had not been.
 func TestCallIsNotRepeatedOnceTakenUp(t *testing.T) {
@@ -400,6 +435,9 @@ func TestCallIsNotRepeatedOnceTakenUp(t *testing.T) {
 		for name, end := range map[string]func(q *actor.Process, m actor.Message) error{
 			"it ends":                    func(*actor.Process, actor.Message) error { return errors.New("broken") },
 			"its own call was not taken": func(q *actor.Process, m actor.Message) error { return q.Reply(m, second(q.Request(ghost, ""))) },
+			"its own call was refused": func(q *actor.Process, m actor.Message) error {
+				return q.Reply(m, fmt.Errorf("%w: %s", actor.ErrMailboxFull, ghost))
+			},
 			"its own node was not there": func(q *actor.Process, m actor.Message) error { return q.Reply(m, actor.NotSent) },
 		} {
 			calls := 0
