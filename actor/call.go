@@ -326,8 +326,17 @@ func (p *Process) openLocked(c *openCall) DeadReason {
 	p.calls = c
 	if c.from.node != p.pid.node {
 		p.tieLocked(c.from.node)
+		if p.ties.callers != nil {
+			p.ties.callers[caller{c.from, c.ref}] = c
+		}
 	}
 	return 0
+}
+
+// caller is by what its node knows a call.
+type caller struct {
+	pid PID
+	ref uint64
 }
 
 // close takes the call off its owner's list. It says whether the call was still
@@ -349,20 +358,51 @@ func (c *openCall) close(state uint32) bool {
 		c.next.prev = c.prev
 	}
 	c.prev, c.next = nil, nil
+	if t := c.owner.ties; t != nil && t.callers != nil {
+		if k := (caller{c.from, c.ref}); t.callers[k] == c {
+			delete(t.callers, k)
+		}
+		if c.owner.open == 0 {
+			t.callers = nil // what a map has grown to it keeps
+		}
+	}
 	return true
 }
 
-// forget drops a call whose caller waits no longer.
+// forget drops a call from another node whose caller waits no longer.
 func (p *Process) forget(from PID, ref uint64) {
-	p.mu.Lock()
-	c := p.calls
-	for c != nil && (c.from != from || c.ref != ref) {
-		c = c.next
-	}
-	p.mu.Unlock()
-	if c != nil {
+	if c := p.called(from, ref); c != nil {
 		c.close(callForgotten)
 	}
+}
+
+// fewCalls is among how many a call is looked for one by one.
+const fewCalls = 16
+
+// called finds an open call from another node, or nil. Whoever holds up the node's
+// link asks, for each call that is given up: among many it must not search.
+func (p *Process) called(from PID, ref uint64) *openCall {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.ties == nil {
+		return nil // p has ended, and fails them all; or nobody from another node calls
+	}
+	if p.open <= fewCalls {
+		c := p.calls
+		for c != nil && (c.from != from || c.ref != ref) {
+			c = c.next
+		}
+		return c
+	}
+	if p.ties.callers == nil {
+		p.ties.callers = make(map[caller]*openCall, p.open)
+		for c := p.calls; c != nil; c = c.next {
+			if c.from.node != p.pid.node {
+				p.ties.callers[caller{c.from, c.ref}] = c
+			}
+		}
+	}
+	return p.ties.callers[caller{from, ref}]
 }
 
 // Reply answers a call. Any process of this node may answer, once: the one

@@ -83,6 +83,7 @@ type ties struct {
 	started  func() // tells the supervisor
 	timers   *Timer // pending; they end with the process
 	tracing  *tracing
+	callers  map[caller]*openCall // the calls from other nodes; nil: not needed yet
 }
 
 type watcher struct {
