@@ -89,7 +89,7 @@ func (b *bulkPort) use() (io.ReadWriteCloser, error) {
 	defer b.mu.Unlock()
 	switch {
 	case b.closed:
-		return nil, fmt.Errorf("%w by this side", ErrClosed)
+		return nil, errClosedHere
 	case b.stream == nil:
 		return nil, ErrNoBulk
 	}

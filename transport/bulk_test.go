@@ -97,10 +97,12 @@ func TestBulkConnectionAndLinkEndTogether(t *testing.T) {
 			widen(t, d, a)
 			echoOnce(t, d, a, Bulk)
 			var over sync.WaitGroup
-			for _, c := range []Conn{d, a} {
-				for _, lane := range []Lane{Control, Messages, Bulk} {
+			var causes [2][3]error
+			for side, c := range []Conn{d, a} {
+				for i, lane := range []Lane{Control, Messages, Bulk} {
 					over.Go(func() {
-						if _, err := c.Read(lane, make([]byte, 1)); !errors.Is(err, ErrClosed) {
+						_, err := c.Read(lane, make([]byte, 1))
+						if causes[side][i] = err; !errors.Is(err, ErrClosed) {
 							t.Errorf("%s: %v: %v", name, lane, err)
 						}
 					})
@@ -108,6 +110,11 @@ func TestBulkConnectionAndLinkEndTogether(t *testing.T) {
 			}
 			end(d, a)
 			over.Wait()
+			for _, c := range causes { // the first to notice is believed
+				if c[0] != c[1] || c[0] != c[2] {
+					t.Errorf("%s: the lanes give different causes: %v", name, c)
+				}
+			}
 			for _, c := range []Conn{d, a} {
 				if err := c.Write(Bulk, []byte("x")); !errors.Is(err, ErrClosed) {
 					t.Errorf("%s: written: %v", name, err)

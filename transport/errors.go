@@ -1,6 +1,10 @@
 package transport
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+	"sync/atomic"
+)
 
 // What can go wrong, for errors.Is. The errors that come out carry more text.
 var (
@@ -49,3 +53,15 @@ var (
 	// under way, or waiting in Accept, and gave this one up.
 	ErrBusy = errors.New("too many handshakes")
 )
+
+// errClosedHere: our own Close.
+var errClosedHere = fmt.Errorf("%w by this side", ErrClosed)
+
+// ending is why a Conn is over: every lane's reader and writer is told what was
+// noticed first, as the rest is its consequence.
+type ending struct{ first atomic.Pointer[error] }
+
+func (e *ending) because(err error) error {
+	e.first.CompareAndSwap(nil, &err)
+	return *e.first.Load()
+}

@@ -189,7 +189,7 @@ func (l *memLink) write(side, lane int, b []byte) error {
 	for {
 		switch {
 		case s.closed:
-			return fmt.Errorf("%w by this side", ErrClosed)
+			return errClosedHere
 		case s.heard:
 			return fmt.Errorf("%w by the peer", ErrClosed)
 		case len(b) == 0:
@@ -214,7 +214,7 @@ func (l *memLink) read(side, lane int, b []byte) (int, error) {
 	p, s := &l.pipes[1-side][lane], &l.sides[side]
 	for {
 		if s.closed {
-			return 0, fmt.Errorf("%w by this side", ErrClosed)
+			return 0, errClosedHere
 		}
 		if n := p.receive(b); n > 0 {
 			return n, nil
@@ -230,6 +230,7 @@ func (l *memLink) read(side, lane int, b []byte) (int, error) {
 type memConn struct {
 	agreement
 	bulkPort
+	ending
 	link *memLink
 	side int
 }
@@ -247,10 +248,7 @@ func (c *memConn) Write(l Lane, batch []byte) error {
 		return fmt.Errorf("transport: no %v", l)
 	}
 	err := c.link.write(c.side, int(l), batch)
-	if err != nil {
-		c.unplug()
-	}
-	return err
+	return c.fail(err)
 }
 
 func (c *memConn) Read(l Lane, buf []byte) (int, error) {
@@ -262,10 +260,18 @@ func (c *memConn) Read(l Lane, buf []byte) (int, error) {
 		return 0, fmt.Errorf("transport: no %v", l)
 	}
 	n, err := c.link.read(c.side, int(l), buf)
-	if err != nil {
-		c.unplug()
+	return n, c.fail(err)
+}
+
+// fail ends the bulk connection with the link, if err says that it is over, and
+// returns the error to give.
+func (c *memConn) fail(err error) error {
+	if err == nil {
+		return nil
 	}
-	return n, err
+	err = c.because(err)
+	c.unplug()
+	return err
 }
 
 // failBulk ends the link if err says that its bulk connection is of no use, and
@@ -274,14 +280,16 @@ func (c *memConn) failBulk(err error) error {
 	if err == nil || err == ErrNoBulk {
 		return err
 	}
-	c.Close()
 	if !errors.Is(err, ErrClosed) {
 		err = fmt.Errorf("%w: %v (bulk connection)", ErrClosed, err)
 	}
+	err = c.because(err)
+	c.Close()
 	return err
 }
 
 func (c *memConn) Close() error {
+	c.because(errClosedHere)
 	c.link.closeSide(c.side)
 	c.unplug()
 	return nil

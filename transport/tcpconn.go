@@ -63,6 +63,7 @@ type tcpConn struct {
 	session *yamux.Session
 	lanes   [numLanes]*yamux.Stream
 	closed  atomic.Bool // by us
+	ending
 }
 
 // newTCPConn starts yamux on a connection whose handshake is done.
@@ -146,14 +147,16 @@ func (c *tcpConn) fail(err error, where string) error {
 		return err
 	}
 	if c.closed.Load() {
-		return fmt.Errorf("%w by this side", ErrClosed)
+		return c.because(errClosedHere)
 	}
+	err = c.because(fmt.Errorf("%w: %v (%s)", ErrClosed, err, where))
 	c.session.Close()
 	c.unplug()
-	return fmt.Errorf("%w: %v (%s)", ErrClosed, err, where)
+	return err
 }
 
 func (c *tcpConn) Close() error {
+	c.because(errClosedHere)
 	c.closed.Store(true)
 	c.session.Close()
 	c.unplug()
