@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -44,6 +45,8 @@ type bulk struct {
 	serial  uint64          // rises with what is sent
 	pins    map[pair]uint64 // what was sent last, by pair, and is not certainly delivered
 	syncing uint64          // the Sync that is not answered; 0: none
+	read    uint64          // how far the peer has read, as its last Pong says
+	same    time.Duration   // when the first Pong came that said so
 }
 
 // pair is a sender and a receiver, by their serials.
@@ -149,11 +152,32 @@ func (b *bulk) ask() {
 	}
 }
 
-// stalled says whether the bulk connection has not got on for so long.
-func (b *bulk) stalled(now, timeout time.Duration) bool {
+// still is for how long the bulk lane has not got on, as far as is known here, though
+// something of it is under way. Then it is time to ask.
+func (b *bulk) still(now time.Duration) time.Duration {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.syncing != 0 && now-time.Duration(b.moved.Load()) >= timeout
+	if b.syncing == 0 {
+		return 0
+	}
+	return now - time.Duration(b.moved.Load())
+}
+
+// pong takes what a Pong says of how far the peer has read. It returns for how long
+// Pongs have said the same, and nothing was given to the network: what that holds may
+// take it long to carry, and so may Pings and Pongs.
+func (b *bulk) pong(read uint64) (stalled time.Duration) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	now := b.now()
+	if read != b.read {
+		b.read = read
+		b.moved.Store(int64(now))
+	}
+	if b.syncing == 0 || b.same < time.Duration(b.moved.Load()) {
+		b.same = now
+	}
+	return now - b.same
 }
 
 // newBulk prepares the bulk lane of a connection.
@@ -216,7 +240,7 @@ func (p *peer) startBulk(c *connection) {
 	}
 	p.links.running.Go(func() {
 		if err := b.out.run(&bulkWriter{c.conn, b}); err != errOutboxClosed {
-			p.post(evLost{c.id, err})
+			p.post(evLost{c.id, c.over(err)})
 			p.close(c)
 		}
 	})
@@ -224,7 +248,7 @@ func (p *peer) startBulk(c *connection) {
 	p.links.running.Go(func() {
 		err := p.readBulk(c)
 		c.readers.Done()
-		p.post(evLost{c.id, err})
+		p.post(evLost{c.id, c.over(err)})
 		p.close(c)
 	})
 	b.open.Store(true)
@@ -232,7 +256,7 @@ func (p *peer) startBulk(c *connection) {
 
 // readBulk hands on what comes in the bulk lane.
 func (p *peer) readBulk(c *connection) error {
-	dec := transport.NewBulkDecoder(transport.LaneReader(c.conn, transport.Bulk), p.links.limits.MaxMessage)
+	dec := transport.NewBulkDecoder(&tally{transport.LaneReader(c.conn, transport.Bulk), &c.progress, nil}, p.links.limits.MaxMessage)
 	pace := pace{passed: &c.passed, now: p.links.now, since: p.links.now()}
 	var f transport.Frame
 	for {
@@ -303,6 +327,21 @@ func (w *bulkWriter) Write(l transport.Lane, batch []byte) error {
 		batch = batch[n:]
 	}
 	return nil
+}
+
+// tally counts the bytes that are read.
+type tally struct {
+	io.Reader
+	count *atomic.Uint64
+	when  *atomic.Bool // nil: always
+}
+
+func (t *tally) Read(b []byte) (int, error) {
+	n, err := t.Reader.Read(b)
+	if t.when == nil || t.when.Load() {
+		t.count.Add(uint64(n))
+	}
+	return n, err
 }
 
 // passage is how many frames of the messages lane have been delivered, for the

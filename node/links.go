@@ -94,8 +94,9 @@ func (l *links) setCluster(id string) {
 		}
 		p.mu.Unlock()
 		for _, c := range conns {
+			err := c.over(ErrOtherCluster)
 			p.close(c)
-			p.post(evLost{c.id, ErrOtherCluster})
+			p.post(evLost{c.id, err})
 		}
 		// What waits for a link is of the old cluster too, and so are its terms.
 		p.abandon(actor.DeadLinkLost, actor.LinkLost, func(to actor.PID) error { return &notSentError{to, ErrOtherCluster} })

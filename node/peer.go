@@ -49,12 +49,14 @@ type connection struct {
 	conn     transport.Conn
 	control  *outbox
 	out      *outbox
-	cluster  string         // the cluster that terms on it are of
-	heard    atomic.Int64   // when the last frame came, links.now
-	readers  sync.WaitGroup // of mail; when they have ended, nothing more of it will be delivered
-	passed   passage        // of the messages lane
-	bulk     *bulk          // nil: the peer does not know of it
-	bye      chan struct{}  // closed when the peer has read our goodbye, or the connection has ended
+	cluster  string                // the cluster that terms on it are of
+	heard    atomic.Int64          // when the last frame came, links.now
+	readers  sync.WaitGroup        // of mail; when they have ended, nothing more of it will be delivered
+	passed   passage               // of the messages lane
+	bulk     *bulk                 // nil: the peer does not know of it
+	progress atomic.Uint64         // bytes read in the bulk lane, or in the messages lane while that waits for it
+	cause    atomic.Pointer[error] // of its end
+	bye      chan struct{}         // closed when the peer has read our goodbye, or the connection has ended
 	byeOnce  sync.Once
 	left     chan struct{} // closed when we have read the peer's, or the connection has ended
 	leftOnce sync.Once
@@ -279,12 +281,12 @@ func (p *peer) attach(conn transport.Conn, h hello, event func(connID) any) bool
 	p.post(event(c.id))
 	p.links.running.Go(func() {
 		if err := c.control.run(conn); err != errOutboxClosed {
-			p.post(evLost{c.id, err})
+			p.post(evLost{c.id, c.over(err)})
 		}
 	})
 	p.links.running.Go(func() {
 		err := p.readControl(c)
-		p.post(evLost{c.id, err})
+		p.post(evLost{c.id, c.over(err)})
 		p.close(c)
 	})
 	return true
@@ -292,10 +294,18 @@ func (p *peer) attach(conn transport.Conn, h hello, event func(connID) any) bool
 
 // overflow ends a connection whose peer does not read what we owe it.
 func (p *peer) overflow(c *connection) {
+	err := c.over(errOverflow)
 	p.links.running.Go(func() {
 		p.close(c)
-		p.post(evLost{c.id, errOverflow})
+		p.post(evLost{c.id, err})
 	})
+}
+
+// over says why a connection ends. The first who knows is believed: what others
+// meet with after that is its consequence.
+func (c *connection) over(err error) error {
+	c.cause.CompareAndSwap(nil, &err)
+	return *c.cause.Load()
 }
 
 // close ends a connection; its readers and writers end by themselves.

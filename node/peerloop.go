@@ -97,24 +97,24 @@ func (p *peer) heartbeat(id connID, now time.Duration) time.Duration {
 	if c == nil {
 		return time.Hour
 	}
+	timeout := p.links.limits.LinkTimeout
 	silent := now - time.Duration(c.heard.Load())
-	if silent >= p.links.limits.LinkTimeout {
+	if silent >= timeout {
+		err := c.over(errHeartbeat)
 		p.close(c)
-		p.links.running.Go(func() { p.post(evLost{id, errHeartbeat}) })
+		p.links.running.Go(func() { p.post(evLost{id, err}) })
 		return time.Hour
 	}
-	if c.bulk != nil && c.bulk.stalled(now, p.links.limits.LinkTimeout) {
-		p.close(c)
-		p.links.running.Go(func() { p.post(evLost{id, errBulkStalled}) })
-		return time.Hour
+	every, quiet := timeout/3, silent
+	if c.bulk != nil {
+		quiet = max(quiet, c.bulk.still(now))
 	}
-	every := p.links.limits.LinkTimeout / 3
-	if silent >= every {
+	if quiet >= every {
 		// The answer counts as heard; until it comes, ping again each time.
 		_ = c.control.append(context.Background(), &transport.Frame{Kind: transport.Ping}, true)
-		return min(every, p.links.limits.LinkTimeout-silent)
+		return min(every, timeout-silent)
 	}
-	return every - silent
+	return every - quiet
 }
 
 // do carries out what the machine says.
@@ -199,6 +199,9 @@ func (p *peer) up(c *connection) {
 			p.links.deadFrame(p, f, actor.DeadLinkLost, errNotAble)
 			continue
 		}
+		if c.bulk != nil {
+			c.bulk.takes(f) // it is not open yet, but wanted, if f is large
+		}
 		if err := c.out.append(context.Background(), f, true); err != nil {
 			p.links.deadFrame(p, f, actor.DeadTooLarge, &sendError{to: p.base.WithSerial(f.To), sort: ErrTooLarge, cause: err})
 		}
@@ -213,7 +216,7 @@ func (p *peer) up(c *connection) {
 	}
 	p.links.running.Go(func() {
 		if err := c.out.run(c.conn); err != errOutboxClosed {
-			p.post(evLost{c.id, err})
+			p.post(evLost{c.id, c.over(err)})
 		}
 	})
 	p.last = c
@@ -222,7 +225,7 @@ func (p *peer) up(c *connection) {
 		err := p.readMessages(c)
 		c.passed.end()
 		c.readers.Done()
-		p.post(evLost{c.id, err})
+		p.post(evLost{c.id, c.over(err)})
 		p.close(c)
 	})
 	p.links.linkUp(p, c)

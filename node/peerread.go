@@ -9,7 +9,8 @@ import (
 
 // readMessages hands on what comes in the messages lane.
 func (p *peer) readMessages(c *connection) error {
-	dec := transport.NewDecoder(transport.LaneReader(c.conn, transport.Messages), p.links.limits.MaxMessage)
+	lane := &tally{transport.LaneReader(c.conn, transport.Messages), &c.progress, &c.passed.wanted}
+	dec := transport.NewDecoder(lane, p.links.limits.MaxMessage)
 	run := mailRun{peer: p, conn: c, mail: make([]actor.Mail, 0, longestRun)}
 	var f transport.Frame
 	for {
@@ -129,7 +130,11 @@ func (p *peer) readControl(c *connection) error {
 		case transport.Go:
 			p.post(evGo{c.id})
 		case transport.Ping:
-			_ = c.control.append(context.Background(), &transport.Frame{Kind: transport.Pong}, true)
+			_ = c.control.append(context.Background(), &transport.Frame{Kind: transport.Pong, Ref: c.progress.Load()}, true)
+		case transport.Pong:
+			if c.bulk != nil && c.bulk.pong(f.Ref) >= p.links.limits.LinkTimeout {
+				return errBulkStalled
+			}
 		case transport.Announce, transport.TermStale:
 			if f.Scope != "" {
 				p.links.system.Terms().Heard(actor.MakeTerm(c.cluster, f.Scope, f.TermNumber))
