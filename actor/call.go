@@ -262,8 +262,7 @@ func (s *System) sendCall(ctx context.Context, sender *Process, e *Envelope) (*o
 			s.DeadLetter(e.dead(DeadStaleTerm))
 			return nil, ErrTermOver
 		case pushClosed:
-			s.DeadLetter(e.dead(DeadNoProcess))
-			call.fail(&EndedError{PID: e.To}) // if the process's end has not told its caller yet
+			s.refuse(e, call, DeadNoProcess)
 			return call, nil
 		default:
 			return call, nil
@@ -289,14 +288,6 @@ var expired = func() context.Context {
 }()
 
 var errWouldWait = errors.New("it would have to wait")
-
-// refusal is what a caller elsewhere gets when its call is not taken.
-func refusal(why DeadReason, to PID) error {
-	if why == DeadMailboxFull {
-		return ErrMailboxFull
-	}
-	return &EndedError{PID: to}
-}
 
 // newCall notes a call to p, or says why p does not take it.
 func (p *Process) newCall(e Envelope) (*openCall, DeadReason) {

@@ -44,15 +44,9 @@ func (s *System) Deliver(e Envelope) Delivery {
 
 // deliverMail hands on a message or a call from another node.
 func (s *System) deliverMail(e Envelope) Delivery {
-	refuse := func(r DeadReason, reason error, d Delivery) Delivery {
-		s.DeadLetter(e.dead(r))
-		if e.Ref != 0 {
-			s.tell(Envelope{Kind: KindReplyError, From: e.To, To: e.From, Ref: e.Ref, Reason: reason})
-		}
-		return d
-	}
 	if !s.admit(e) {
-		return refuse(DeadStaleTerm, ErrTermOver, Stale)
+		s.refuse(&e, nil, DeadStaleTerm)
+		return Stale
 	}
 	serial := e.To.serial
 	if e.Name != "" {
@@ -60,10 +54,12 @@ func (s *System) deliverMail(e Envelope) Delivery {
 	}
 	p := s.table.get(serial)
 	if p == nil {
+		why := DeadNoProcess
 		if e.Name != "" {
-			return refuse(DeadNoName, NoProcess, Refused)
+			why = DeadNoName
 		}
-		return refuse(DeadNoProcess, &EndedError{PID: e.To}, Refused)
+		s.refuse(&e, nil, why)
+		return Refused
 	}
 	from := e.From
 	if e.Kind == KindMessage && e.From.serial == 0 && e.Ref == 0 {
@@ -74,7 +70,8 @@ func (s *System) deliverMail(e Envelope) Delivery {
 	if e.Kind == KindCall {
 		var why DeadReason
 		if call, why = p.newCall(e); call == nil {
-			return refuse(why, refusal(why, e.To), Refused)
+			s.refuse(&e, nil, why)
+			return Refused
 		}
 		c = &call.claims
 	} else {
@@ -86,25 +83,40 @@ func (s *System) deliverMail(e Envelope) Delivery {
 		s.confirm(e)
 		return Full
 	case pushFull:
-		if call != nil {
-			call.close(callAnswered)
-		}
-		return refuse(DeadMailboxFull, ErrMailboxFull, Refused)
+		s.refuse(&e, call, DeadMailboxFull)
+		return Refused
 	case pushStale:
-		if call != nil {
-			call.close(callAnswered)
-		}
-		return refuse(DeadStaleTerm, ErrTermOver, Stale)
+		s.refuse(&e, call, DeadStaleTerm)
+		return Stale
 	case pushClosed:
-		if call != nil {
-			s.DeadLetter(e.dead(DeadNoProcess))
-			call.fail(&EndedError{PID: e.To}) // if the process's end has not told the caller yet
-			return Refused
-		}
-		return refuse(DeadNoProcess, &EndedError{PID: e.To}, Refused)
+		s.refuse(&e, call, DeadNoProcess)
+		return Refused
 	}
 	s.confirm(e)
 	return Accepted
+}
+
+// refuse makes a dead letter of e and tells whoever waits for an answer to it why.
+// call is that, if it was opened already: when the process's end has answered it
+// by now, it is not answered twice.
+func (s *System) refuse(e *Envelope, call *openCall, why DeadReason) {
+	s.DeadLetter(e.dead(why))
+	if e.Ref != 0 && (call == nil || call.close(callAnswered)) {
+		s.tell(Envelope{Kind: KindReplyError, From: e.To, To: e.From, Ref: e.Ref, Reason: refusal(why, e.To)})
+	}
+}
+
+// refusal is what a caller gets when its call is not taken.
+func refusal(why DeadReason, to PID) error {
+	switch why {
+	case DeadMailboxFull:
+		return ErrMailboxFull
+	case DeadStaleTerm:
+		return ErrTermOver
+	case DeadNoName:
+		return NoProcess
+	}
+	return &EndedError{PID: to}
 }
 
 // confirm answers a message whose sender's node wants to know of its acceptance.

@@ -63,12 +63,20 @@ func (s *System) Notify(pid PID, body any) bool {
 	}
 	b := &p.box
 	b.mu.Lock()
-	if b.closed || b.counted+int(b.unread.Load()) >= max(b.limit/2, 1) {
+	if b.closed || b.halfFull() {
 		b.mu.Unlock()
 		return false
 	}
-	b.counted++
-	b.append(PID{}, body, nil)
-	p.rouse(waitingMail)
+	p.notify(body)
 	return true
+}
+
+// halfFull says whether what nobody waits for finds no room. b.mu is held.
+func (b *mailbox) halfFull() bool { return b.counted+int(b.unread.Load()) >= max(b.limit/2, 1) }
+
+// notify adds mail without a sender. p.box.mu is held, and released.
+func (p *Process) notify(body any) {
+	p.box.counted++
+	p.box.append(PID{}, body, nil)
+	p.rouse(waitingMail)
 }

@@ -17,22 +17,22 @@ type Mail struct {
 func (s *System) DeliverMail(to PID, mail []Mail) Delivery {
 	p := s.table.get(to.serial)
 	if p == nil {
-		s.refuseMail(to, mail, DeadNoProcess)
+		s.refuseMail(to, mail, nil, DeadNoProcess)
 		return Refused
 	}
 	mail, calls, over, ok := p.openCalls(mail)
 	if !ok {
-		s.refuseMail(to, mail, DeadNoProcess)
+		s.refuseMail(to, mail, nil, DeadNoProcess)
 		return Refused
 	}
-	s.refuseMail(to, over, DeadMailboxFull)
+	s.refuseMail(to, over, nil, DeadMailboxFull)
 	n, result := p.pushMail(mail, calls)
 	switch result {
 	case pushClosed:
-		s.takeBack(to, mail, calls, 0, DeadNoProcess)
+		s.refuseMail(to, mail, calls, DeadNoProcess)
 		return Refused
 	case pushFull:
-		s.takeBack(to, mail, calls, n, DeadMailboxFull)
+		s.refuseMail(to, mail[n:], calls[min(n, len(calls)):], DeadMailboxFull)
 		return Refused
 	case pushFilled:
 		return Full
@@ -43,26 +43,16 @@ func (s *System) DeliverMail(to PID, mail []Mail) Delivery {
 	return Accepted
 }
 
-// refuseMail makes dead letters of mail and tells callers so.
-func (s *System) refuseMail(to PID, mail []Mail, r DeadReason) {
-	for _, m := range mail {
-		s.DeadLetter(DeadLetter{From: m.From, To: to, Type: typeName(m.Body), Reason: r})
-		if m.Call == 0 {
-			continue
+// refuseMail is refuse for each of mail. calls are those among it that were opened,
+// each at its place; nil: none was.
+func (s *System) refuseMail(to PID, mail []Mail, calls []openCall, why DeadReason) {
+	for i := range mail {
+		m := &mail[i]
+		var call *openCall
+		if calls != nil && m.Call != 0 {
+			call = &calls[i]
 		}
-		s.tell(Envelope{Kind: KindReplyError, From: to, To: m.From, Ref: m.Call, Reason: refusal(r, to)})
-	}
-}
-
-// takeBack refuses the mail from i on, whose calls were opened already. Those that
-// the process's end has answered by now are not answered twice.
-func (s *System) takeBack(to PID, mail []Mail, calls []openCall, i int, r DeadReason) {
-	for ; i < len(mail); i++ {
-		m := mail[i]
-		if m.Call != 0 && !calls[i].close(callAnswered) {
-			m.Call = 0
-		}
-		s.refuseMail(to, []Mail{m}, r)
+		s.refuse(&Envelope{From: m.From, To: to, Ref: m.Call, Body: m.Body}, call, why)
 	}
 }
 

@@ -106,17 +106,14 @@ func (l *subscribers) show(d DeadLetter) {
 func (sub *subscriber) show(d DeadLetter) {
 	b := &sub.p.box
 	b.mu.Lock()
-	if b.closed {
+	switch {
+	case b.closed:
 		b.mu.Unlock()
-		return
-	}
-	if b.counted+int(b.unread.Load()) >= max(b.limit/2, 1) {
+	case b.halfFull():
 		sub.missed += 1 + d.More
 		b.mu.Unlock()
-		return
+	default:
+		d.Missed, sub.missed = sub.missed, 0
+		sub.p.notify(d)
 	}
-	d.Missed, sub.missed = sub.missed, 0
-	b.counted++
-	b.append(PID{}, d, nil)
-	sub.p.rouse(waitingMail)
 }
