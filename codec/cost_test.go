@@ -35,6 +35,6 @@ func costOf(t *testing.T, body, into any, bound float64) {
 }
 
 const (
-	costOfDirect     = 32
-	costOfReflection = 53
+	costOfDirect     = 34
+	costOfReflection = 54
 )

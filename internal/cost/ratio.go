@@ -36,6 +36,15 @@ func Need(t *testing.T) {
 	}
 }
 
+// NeedPools skips t where a sync.Pool does not keep what it is given: the race detector
+// has it throw some away.
+func NeedPools(t *testing.T) {
+	t.Helper()
+	if raceDetector {
+		t.Skip("the race detector has pools throw things away")
+	}
+}
+
 // AtMost fails t, which Need has passed, when f, which does something n times, takes
 // more instructions than bound yardsticks each time. It may be called on any
 // goroutine.
