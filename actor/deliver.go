@@ -6,7 +6,7 @@ func (s *System) Deliver(e Envelope) Delivery {
 	switch e.Kind {
 	case KindMessage, KindCall:
 		return s.deliverMail(e)
-	case KindReply, KindReplyError:
+	case KindReply, KindReplyError, KindConfirm:
 		return s.deliverReply(e)
 	case KindLink:
 		if !s.link(e.To, e.From) {
@@ -122,7 +122,7 @@ func refusal(why DeadReason, to PID) error {
 // confirm answers a message whose sender's node wants to know of its acceptance.
 func (s *System) confirm(e Envelope) {
 	if e.Kind == KindMessage && e.Ref != 0 {
-		s.tell(Envelope{Kind: KindReply, From: e.To, To: e.From, Ref: e.Ref})
+		s.tell(Envelope{Kind: KindConfirm, From: e.To, To: e.From, Ref: e.Ref})
 	}
 }
 

@@ -21,6 +21,7 @@ const (
 	KindMonitor                    //
 	KindDemonitor                  //
 	KindDown                       // a monitored process has ended: Reason
+	KindConfirm                    // a reply to a message with a Ref: it is in the mailbox
 )
 
 // Envelope is one thing on its way between processes of different nodes.

@@ -27,6 +27,7 @@ var frameKinds = [...]transport.Kind{
 	actor.KindMonitor:    transport.Monitor,
 	actor.KindDemonitor:  transport.Demonitor,
 	actor.KindDown:       transport.Down,
+	actor.KindConfirm:    transport.Reply,
 }
 
 // scratch is where bodies are encoded before they are appended to a batch, so

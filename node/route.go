@@ -22,6 +22,11 @@ func (l *links) Route(ctx context.Context, e actor.Envelope) error {
 		if typ, body, err = l.encode(buf, e.Body); err != nil {
 			return l.notSent(e, typ, err)
 		}
+	case actor.KindConfirm:
+		// It comes from a link's reader, which must not wait for room: two that wait
+		// for each other's would wait for ever.
+		urgent = true
+		typ, body, _ = encodeBody(buf, nil)
 	default:
 		urgent = true
 		if hasReason(e.Kind) {
