@@ -9,7 +9,7 @@ import (
 
 // holding is a Handler that ends with its first message.
 type holding struct {
-	state [1 << 16]byte
+	_ [1 << 16]byte
 }
 
 func (*holding) Receive(*Process, Message) error { return Normal }
