@@ -42,8 +42,10 @@ type Envelope struct {
 type Router interface {
 	// Route takes charge of e. It returns an error when e certainly was not
 	// taken: it cannot be encoded, is too large, the node has stopped. Messages,
-	// calls and replies wait under back-pressure until ctx is done; the other
-	// kinds never do, because Deliver, which has a link's reader waiting, and
+	// calls and replies wait under back-pressure until ctx is done, which is asked
+	// for Done only in order to wait, and CheckTerm(ctx) passes after each wait or
+	// they are not taken (a lease has lapsed, a timer was stopped); the other kinds
+	// never wait, because Deliver, which has a link's reader waiting, and
 	// processes that end send some of them. Everything from one process to
 	// another arrives in the order of the calls to Route.
 	Route(ctx context.Context, e Envelope) error
