@@ -11,7 +11,7 @@ import (
 // Two nodes confirm so much to each other that both outboxes are full all the time.
 // Their readers, which send the confirmations, do not wait for room.
 func TestNodesThatConfirmEachOthersMailDoNotBlockEachOther(t *testing.T) {
-	apart(t, func(c *cluster) {
+	inBubble(t, func(c *cluster) {
 		tiny := func(cfg *node.Config) { cfg.Limits.Outbox = 2 << 10 }
 		a, b := c.node("a", tiny), c.node("b", tiny)
 		const senders, each = 1000, 2
