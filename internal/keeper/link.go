@@ -23,7 +23,11 @@ const (
 	xidPing  = -2
 
 	// partingXid numbers a close of our own. The client's numbers are far from
-	// it: they count from 1.
+	// it: they count from 1, on across reconnects. They have to differ, for a
+	// follower takes a commit for the request that waits there with the same
+	// session and number, whichever server that commit's request went to. Two
+	// closes at two servers may share it: one is then confirmed by the other's
+	// commit, which is true, or refused by the other's error, and asked again.
 	partingXid = 0x7ffffffe
 )
 

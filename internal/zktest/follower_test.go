@@ -4,6 +4,7 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -57,10 +58,19 @@ func eachQuorum(t *testing.T, f func(t *testing.T, q quorum)) {
 	})
 }
 
+// visits counts the calls of visit.
+var visits atomic.Int32
+
 // visit attaches a client to a server, with the session of another or a new one.
+//
+// Each numbers its requests in a range of its own. A follower of ZooKeeper takes a
+// commit for the request that waits there with the same session and number, also
+// when that commit is of a request to another server. So were there two of one
+// number in a session, the later could be answered twice: for the other's commit,
+// and for its own.
 func visit(t *testing.T, addr string, as *wire) *wire {
 	t.Helper()
-	w := &wire{zxids: &ranks{}}
+	w := &wire{zxids: &ranks{}, xid: 1000 * visits.Add(1)}
 	if as != nil {
 		w.session, w.password = as.session, as.password
 	}
