@@ -53,8 +53,10 @@
 // Mailboxes are bounded ([Mailbox]). At its bound one either refuses mail,
 // which its sender is told, or makes senders wait; a waiting sender is let go
 // by room, by the end of the receiver, and by its own. Exits, Downs and replies
-// always get through. Two processes that wait for room at each other wait for ever:
-// use Wait where mail flows one way.
+// always get through. Under Wait there are two ways to wait for ever. Two processes
+// wait for room at each other: use Wait where mail flows one way. Or a process is in
+// [Expect], full of mail that Expect leaves, and what it waits for is kept out: see
+// there.
 //
 // # Failure
 //

@@ -15,6 +15,7 @@ const (
 	// Wait makes senders wait, on their own node, until there is room. Mail by name
 	// from other nodes is refused all the same: its senders do not know whom to wait
 	// for.
+	// Expect makes no room by waiting: see there.
 	Wait
 )
 

@@ -54,6 +54,13 @@ func (p *Process) receive(timeout <-chan time.Time) (m Message, err error) {
 // other mail stays, in order, for a later Receive or Expect. A body that claims
 // to be a T and does not decode is a dead letter and an error to its caller,
 // and Expect waits on. The error says that the process must end.
+//
+// What stays counts against the mailbox's limit. Under [Wait] a mailbox that is full
+// of it keeps the T out too, and Expect waits until the process must end; a timer to
+// oneself is kept out as well. So where other mail may fill it while Expect waits:
+// take everything with Receive, or [Process.ReceiveTimeout], and keep for later what
+// is not a T; or set a Limit that other mail cannot reach; or use [Refuse], under which
+// the T is a dead letter. [Call] needs none of this: replies always get through.
 func Expect[T any](p *Process) (T, Message, error) {
 	var zero T
 	if p.handler != nil {

@@ -199,6 +199,35 @@ func TestExpectPastForgottenMailKeepsNoMemory(t *testing.T) {
 	})
 }
 
+// The trap that Expect's doc names: only its end wakes a process whose mailbox is
+// full of what it does not expect.
+func TestExpectInAFullMailboxWaitsForItsEnd(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newSystem(t)
+		ready, expected, end := make(chan struct{}), make(chan error, 1), make(chan error, 1)
+		receiver := s.Spawn(func(p *Process) error {
+			<-ready
+			p.SendAfter(time.Second, p.Self(), "time is up")
+			_, _, err := Expect[string](p)
+			expected <- err
+			return err
+		}, WithMailbox(Mailbox{Limit: 2, Policy: Wait}), OnExit(func(_ PID, reason error) { end <- reason }))
+		for i := range 2 {
+			_ = s.Send(t.Context(), receiver, i)
+		}
+		s.Spawn(func(p *Process) error { return p.Send(receiver, "expected") })
+		close(ready)
+		time.Sleep(time.Hour)
+		select {
+		case err := <-expected:
+			t.Errorf("Expect returned %v", err)
+		default:
+		}
+		s.Exit(receiver, errTest)
+		wantErr(t, <-end, errTest)
+	})
+}
+
 func TestExpectEndsWithTheProcess(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := newSystem(t)
