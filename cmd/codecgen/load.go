@@ -32,7 +32,12 @@ func load(dir, name, out string) (*types.Package, []error, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	var faults []error
+	pkg, faults := check(fset, name, files, exports)
+	return pkg, faults, nil
+}
+
+// check says what the package of these files is, and what is wrong with it.
+func check(fset *token.FileSet, name string, files []*ast.File, exports map[string]string) (pkg *types.Package, faults []error) {
 	conf := types.Config{
 		FakeImportC: true,
 		Error:       func(err error) { faults = append(faults, err) },
@@ -43,8 +48,8 @@ func load(dir, name, out string) (*types.Package, []error, error) {
 			return os.Open(exports[path])
 		}),
 	}
-	pkg, _ := conf.Check(name, fset, files, nil)
-	return pkg, faults, nil
+	pkg, _ = conf.Check(name, fset, files, nil)
+	return pkg, faults
 }
 
 func parse(fset *token.FileSet, dir, name, out string) (files []*ast.File, err error) {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"go/types"
 	"strings"
 )
@@ -11,60 +10,60 @@ import (
 // not count.
 func (g *generator) append(t types.Type, value, depth string) (expr string, fails bool) {
 	t = types.Unalias(t)
-	reflected := fmt.Sprintf("codec.AppendReflected(dst, %s, %s)", depth, value)
+	reflected := g.sprintf("$codec.AppendReflected($dst, %s, %s)", depth, value)
 	switch {
 	case g.isDirect(t):
-		return fmt.Sprintf("%s.AppendMsgpack(dst, %s)", value, depth), true
+		return g.sprintf("%s.AppendMsgpack($dst, %s)", value, depth), true
 	case isTime(t):
-		return fmt.Sprintf("codec.AppendTime(dst, %s)", value), false
+		return g.sprintf("$codec.AppendTime($dst, %s)", value), false
 	case g.writesOtherwise(t):
 		return reflected, true
 	}
 	switch u := t.Underlying().(type) {
 	case *types.Basic:
 		if k := kinds[u.Kind()]; k.function != "" {
-			return fmt.Sprintf("codec.Append%s(dst, %s)", k.function, convert(t, k.wide, value)), false
+			return g.sprintf("$codec.Append%s($dst, %s)", k.function, convert(t, k.wide, value)), false
 		}
 	case *types.Slice:
 		switch {
 		case isByte(u.Elem()):
-			return fmt.Sprintf("codec.AppendBytes(dst, %s)", value), false
+			return g.sprintf("$codec.AppendBytes($dst, %s)", value), false
 		case !g.isBytes(u.Elem()):
-			return fmt.Sprintf("codec.AppendSlice(dst, %s, %s, %s)", depth, value, g.appender(u.Elem())), true
+			return g.sprintf("$codec.AppendSlice($dst, %s, %s, %s)", depth, value, g.appender(u.Elem())), true
 		}
 	case *types.Array:
 		switch {
 		case isByte(u.Elem()):
-			return fmt.Sprintf("codec.AppendBytes(dst, %s[:])", value), false
+			return g.sprintf("$codec.AppendBytes($dst, %s[:])", value), false
 		case !g.isBytes(u.Elem()):
-			return fmt.Sprintf("codec.AppendArray(dst, %s, %s[:], %s)", depth, value, g.appender(u.Elem())), true
+			return g.sprintf("$codec.AppendArray($dst, %s, %s[:], %s)", depth, value, g.appender(u.Elem())), true
 		}
 	case *types.Map:
 		if g.isKey(u.Key()) {
-			return fmt.Sprintf("codec.AppendMap(dst, %s, %s, %s, %s)", depth, value, g.appender(u.Key()), g.appender(u.Elem())), true
+			return g.sprintf("$codec.AppendMap($dst, %s, %s, %s, %s)", depth, value, g.appender(u.Key()), g.appender(u.Elem())), true
 		}
 	case *types.Pointer:
 		if t == u {
-			return fmt.Sprintf("codec.AppendPointer(dst, %s, %s, %s)", depth, value, g.appender(u.Elem())), true
+			return g.sprintf("$codec.AppendPointer($dst, %s, %s, %s)", depth, value, g.appender(u.Elem())), true
 		}
 	}
 	return reflected, true
 }
 
 func (g *generator) appender(t types.Type) string {
-	expr, fails := g.append(t, "e", "depth")
+	expr, fails := g.append(t, g.local("e"), g.local("depth"))
 	used := "_"
-	if strings.Contains(expr, "depth") {
-		used = "depth"
+	if depth := g.local("depth"); strings.Contains(expr, depth) {
+		used = depth
 	}
-	return fmt.Sprintf("func(dst []byte, %s int, e %s) ([]byte, error) { return %s%s }", used, g.typeString(t), expr, noError(fails))
+	return g.sprintf("func($dst []byte, %s int, $e %s) ([]byte, error) { return %s%s }", used, g.typeString(t), expr, noError(fails))
 }
 
 // readField is read for a field of a struct, or all of a value. The expression
 // whole is the length of the body, if that is what is read.
 func (g *generator) readField(t types.Type, pointer, depth, whole string) string {
 	if g.staysBytes(t) {
-		return fmt.Sprintf("codec.ReadBytesOf(b, %s, %s)", whole, pointer)
+		return g.sprintf("$codec.ReadBytesOf($b, %s, %s)", whole, pointer)
 	}
 	return g.read(t, pointer, depth)
 }
@@ -84,50 +83,50 @@ func (g *generator) read(t types.Type, pointer, depth string) string {
 	all := variable + "[:]" // of an array; Go does that through pointers too
 	switch {
 	case g.isDirect(t):
-		return fmt.Sprintf("%s.ReadMsgpack(b, %s)", variable, depth)
+		return g.sprintf("%s.ReadMsgpack($b, %s)", variable, depth)
 	case isTime(t):
-		return fmt.Sprintf("codec.ReadTime(b, %s)", pointer)
+		return g.sprintf("$codec.ReadTime($b, %s)", pointer)
 	case g.writesOtherwise(t):
-		return fmt.Sprintf("codec.ReadReflected(b, %s, %s)", depth, pointer)
+		return g.sprintf("$codec.ReadReflected($b, %s, %s)", depth, pointer)
 	}
 	switch u := t.Underlying().(type) {
 	case *types.Basic:
 		if k := kinds[u.Kind()]; k.function != "" {
-			return fmt.Sprintf("codec.Read%s(b, %s)", strings.TrimRight(k.function, "0123456789"), pointer)
+			return g.sprintf("$codec.Read%s($b, %s)", strings.TrimRight(k.function, "0123456789"), pointer)
 		}
 	case *types.Slice:
 		switch {
 		case isByte(u.Elem()):
-			return fmt.Sprintf("codec.ReadBytes(b, %s)", pointer)
+			return g.sprintf("$codec.ReadBytes($b, %s)", pointer)
 		case !g.isBytes(u.Elem()):
-			return fmt.Sprintf("codec.ReadSlice(b, %s, %s, %s)", depth, pointer, g.reader(u.Elem()))
+			return g.sprintf("$codec.ReadSlice($b, %s, %s, %s)", depth, pointer, g.reader(u.Elem()))
 		}
 	case *types.Array:
 		switch {
 		case isByte(u.Elem()):
-			return fmt.Sprintf("codec.ReadByteArray(b, %s)", all)
+			return g.sprintf("$codec.ReadByteArray($b, %s)", all)
 		case !g.isBytes(u.Elem()):
-			return fmt.Sprintf("codec.ReadArray(b, %s, %s, %s)", depth, all, g.reader(u.Elem()))
+			return g.sprintf("$codec.ReadArray($b, %s, %s, %s)", depth, all, g.reader(u.Elem()))
 		}
 	case *types.Map:
 		if g.isKey(u.Key()) {
-			return fmt.Sprintf("codec.ReadMap(b, %s, %s, %s, %s)", depth, pointer, g.reader(u.Key()), g.reader(u.Elem()))
+			return g.sprintf("$codec.ReadMap($b, %s, %s, %s, %s)", depth, pointer, g.reader(u.Key()), g.reader(u.Elem()))
 		}
 	case *types.Pointer:
 		if t == u {
-			return fmt.Sprintf("codec.ReadPointer(b, %s, %s, %s)", depth, pointer, g.reader(u.Elem()))
+			return g.sprintf("$codec.ReadPointer($b, %s, %s, %s)", depth, pointer, g.reader(u.Elem()))
 		}
 	}
-	return fmt.Sprintf("codec.ReadReflected(b, %s, %s)", depth, pointer)
+	return g.sprintf("$codec.ReadReflected($b, %s, %s)", depth, pointer)
 }
 
 func (g *generator) reader(t types.Type) string {
-	expr := g.read(t, "into", "depth")
+	expr := g.read(t, g.local("into"), g.local("depth"))
 	used := "_"
-	if strings.Contains(expr, "depth") {
-		used = "depth"
+	if depth := g.local("depth"); strings.Contains(expr, depth) {
+		used = depth
 	}
-	return fmt.Sprintf("func(b []byte, %s int, into *%s) ([]byte, error) { return %s }", used, g.typeString(t), expr)
+	return g.sprintf("func($b []byte, %s int, $into *%s) ([]byte, error) { return %s }", used, g.typeString(t), expr)
 }
 
 // kinds are the basic types: the function that writes one, and what it takes.

@@ -7,7 +7,6 @@ import (
 	"go/format"
 	"go/types"
 	"slices"
-	"strconv"
 	"strings"
 
 	"conclave/codec"
@@ -20,17 +19,19 @@ type generator struct {
 	listed  map[types.Object]bool
 	body    bytes.Buffer
 	imports map[string]string // path → name in the file
+	locals  map[string]string // what a template calls it → name in the file
 }
-
-// taken are names in the methods; no import can have one of them.
-var taken = []string{"x", "b", "dst", "depth", "n", "at", "named", "err", "e", "into", "codec"}
 
 func generate(dir, pkgName, out string, names []string) ([]byte, error) {
 	pkg, faults, err := load(dir, pkgName, out)
 	if err != nil {
 		return nil, err
 	}
-	g := &generator{pkg: pkg, faults: faults, listed: map[types.Object]bool{}, imports: map[string]string{"conclave/codec": "codec"}}
+	if name := hides(pkg); name != "" {
+		return nil, fmt.Errorf("package %s declares %s itself: the methods need Go's own", pkgName, name)
+	}
+	g := &generator{pkg: pkg, faults: faults, listed: map[types.Object]bool{}, imports: map[string]string{}, locals: map[string]string{}}
+	g.imports["conclave/codec"] = g.local("codec")
 	for _, name := range names {
 		obj, ok := pkg.Scope().Lookup(strings.TrimSpace(name)).(*types.TypeName)
 		if !ok {
@@ -67,34 +68,6 @@ func (g *generator) file(pkgName string) ([]byte, error) {
 	return format.Source(src.Bytes())
 }
 
-func (g *generator) printf(format string, args ...any) { fmt.Fprintf(&g.body, format+"\n", args...) }
-
-// qualify is the name of a package in the file.
-func (g *generator) qualify(p *types.Package) string {
-	if p == g.pkg {
-		return ""
-	}
-	if name := g.imports[p.Path()]; name != "" {
-		return name
-	}
-	name := p.Name()
-	free := func(name string) bool {
-		for _, other := range g.imports {
-			if other == name {
-				return false
-			}
-		}
-		return !slices.Contains(taken, name) && g.pkg.Scope().Lookup(name) == nil
-	}
-	for i := 2; !free(name); i++ {
-		name = p.Name() + strconv.Itoa(i)
-	}
-	g.imports[p.Path()] = name
-	return name
-}
-
-func (g *generator) typeString(t types.Type) string { return types.TypeString(t, g.qualify) }
-
 func (g *generator) methods(t types.Type) error {
 	named, ok := t.(*types.Named)
 	switch {
@@ -121,15 +94,15 @@ func (g *generator) methods(t types.Type) error {
 	case *types.Pointer, *types.Interface:
 		return errors.New("it is a pointer or an interface, which cannot have methods")
 	default:
-		value := "x"
+		value := g.local("x")
 		if _, isBasic := u.(*types.Basic); isBasic {
-			value = g.typeString(u) + "(x)"
+			value = g.sprintf("%s($x)", g.typeString(u))
 		}
-		expr, fails := g.append(u, value, "depth")
-		g.printf("\n// AppendMsgpack implements codec.Appender.\nfunc (x %s) AppendMsgpack(dst []byte, depth int) ([]byte, error) {", name)
+		expr, fails := g.append(u, value, g.local("depth"))
+		g.printf("\n// AppendMsgpack implements codec.Appender.\nfunc ($x %s) AppendMsgpack($dst []byte, $depth int) ([]byte, error) {", name)
 		g.printf("return %s%s\n}", expr, noError(fails))
-		g.printf("\n// ReadMsgpack implements codec.Reader.\nfunc (x *%s) ReadMsgpack(b []byte, depth int) ([]byte, error) {", name)
-		g.printf("return %s\n}", g.readField(u, "x", "depth", "codec.BodyLen(b, depth)"))
+		g.printf("\n// ReadMsgpack implements codec.Reader.\nfunc ($x *%s) ReadMsgpack($b []byte, $depth int) ([]byte, error) {", name)
+		g.printf("return %s\n}", g.readField(u, g.local("x"), g.local("depth"), g.sprintf("$codec.BodyLen($b, $depth)")))
 	}
 	return nil
 }
@@ -159,12 +132,12 @@ func (g *generator) guards(t *types.Named, l *layout) {
 }
 
 func (g *generator) appendStruct(name string, l *layout) {
-	g.printf("\n// AppendMsgpack implements codec.Appender.\nfunc (x %s) AppendMsgpack(dst []byte, depth int) ([]byte, error) {", name)
-	g.printf("if depth <= 0 {\nreturn nil, codec.ErrDepth\n}")
+	g.printf("\n// AppendMsgpack implements codec.Appender.\nfunc ($x %s) AppendMsgpack($dst []byte, $depth int) ([]byte, error) {", name)
+	g.printf("if $depth <= 0 {\nreturn nil, $codec.ErrDepth\n}")
 	var text []byte // what is always the same and not written yet
 	flush := func() {
 		if len(text) > 0 {
-			g.printf("dst = append(dst, %q...)", text)
+			g.printf("$dst = append($dst, %q...)", text)
 			text = nil
 		}
 	}
@@ -187,26 +160,26 @@ func (g *generator) appendStruct(name string, l *layout) {
 			text = codec.AppendString(text, f.name)
 		}
 		flush()
-		expr, fails := g.append(f.t, "x."+f.path, "depth-1")
+		expr, fails := g.append(f.t, g.sprintf("$x.%s", f.path), g.sprintf("$depth-1"))
 		switch {
 		case !fails:
-			g.printf("dst = %s", expr)
+			g.printf("$dst = %s", expr)
 		default:
 			assign := "="
 			if !declared && !leaveOut {
 				declared, assign = true, ":="
 			}
 			if leaveOut && !declared {
-				g.printf("var err error")
+				g.printf("var $err error")
 			}
-			g.printf("dst, err %s %s\nif err != nil {\nreturn nil, fieldNamesOf%s.In(%d, err)\n}", assign, expr, name, i)
+			g.printf("$dst, $err %s %s\nif $err != nil {\nreturn nil, %s.In(%d, $err)\n}", assign, expr, g.fieldNames(name), i)
 		}
 		if leaveOut {
 			g.printf("}")
 		}
 	}
 	flush()
-	g.printf("return dst, nil\n}")
+	g.printf("return $dst, nil\n}")
 }
 
 // count writes the head of a map of the fields that are there; it has room for
@@ -218,22 +191,22 @@ func (g *generator) count(l *layout) {
 			always++
 		}
 	}
-	g.printf("n := %d", always)
+	g.printf("$n := %d", always)
 	for _, f := range l.fields {
 		if f.omitEmpty {
-			g.printf("if %s {\nn++\n}", g.present(f))
+			g.printf("if %s {\n$n++\n}", g.present(f))
 		}
 	}
 	if len(l.fields) < 16 {
-		g.printf("dst = append(dst, 0x80|byte(n))")
+		g.printf("$dst = append($dst, 0x80|byte($n))")
 	} else {
-		g.printf("dst = append(dst, 0xde, byte(n>>8), byte(n))")
+		g.printf("$dst = append($dst, 0xde, byte($n>>8), byte($n))")
 	}
 }
 
 // present is the condition under which a field is not empty.
 func (g *generator) present(f field) string {
-	x := "x." + f.path
+	x := g.sprintf("$x.%s", f.path)
 	switch u := f.t.Underlying().(type) {
 	case *types.Basic:
 		switch info := u.Info(); {
@@ -249,7 +222,7 @@ func (g *generator) present(f field) string {
 	case *types.Pointer, *types.Interface:
 		return x + " != nil"
 	}
-	return "!codec.IsEmpty(" + x + ")"
+	return g.sprintf("!$codec.IsEmpty(%s)", x)
 }
 
 func (g *generator) readStruct(name string, l *layout) {
@@ -260,18 +233,18 @@ func (g *generator) readStruct(name string, l *layout) {
 			fmt.Fprintf(&aliases, ".Alias(%q, %d)", alias, i)
 		}
 	}
-	g.printf("\nvar fieldNamesOf%s = codec.NewFieldNames(%s)%s", name, strings.TrimSuffix(names.String(), ", "), aliases.String())
-	g.printf("\n// ReadMsgpack implements codec.Reader.\nfunc (x *%s) ReadMsgpack(b []byte, depth int) ([]byte, error) {", name)
+	g.printf("\nvar %s = $codec.NewFieldNames(%s)%s", g.fieldNames(name), strings.TrimSuffix(names.String(), ", "), aliases.String())
+	g.printf("\n// ReadMsgpack implements codec.Reader.\nfunc ($x *%s) ReadMsgpack($b []byte, $depth int) ([]byte, error) {", name)
 	for _, f := range l.fields {
 		if g.staysBytes(f.t) {
-			g.printf("whole := codec.BodyLen(b, depth)")
+			g.printf("$whole := $codec.BodyLen($b, $depth)")
 			break
 		}
 	}
-	g.printf("*x = %s{}\nn, named, b, err := codec.ReadStruct(b, depth)\nif err != nil {\nreturn nil, err\n}", name)
-	g.printf("for at := 0; n > 0; n-- {\nif named {\nif at, b, err = fieldNamesOf%s.Next(b, at); err != nil {\nreturn nil, err\n}\n}\nswitch at {", name)
+	g.printf("*$x = %s{}\n$n, $named, $b, $err := $codec.ReadStruct($b, $depth)\nif $err != nil {\nreturn nil, $err\n}", name)
+	g.printf("for $at := 0; $n > 0; $n-- {\nif $named {\nif $at, $b, $err = %s.Next($b, $at); $err != nil {\nreturn nil, $err\n}\n}\nswitch $at {", g.fieldNames(name))
 	for i, f := range l.fields {
-		g.printf("case %d:\nb, err = %s", i, g.readField(f.t, "&x."+f.path, "depth-1", "whole"))
+		g.printf("case %d:\n$b, $err = %s", i, g.readField(f.t, g.sprintf("&$x.%s", f.path), g.sprintf("$depth-1"), g.local("whole")))
 	}
-	g.printf("default:\nb, err = codec.Skip(b, depth-1)\n}\nif err != nil {\nreturn nil, fieldNamesOf%s.In(at, err)\n}\nat++\n}\nreturn b, nil\n}", name)
+	g.printf("default:\n$b, $err = $codec.Skip($b, $depth-1)\n}\nif $err != nil {\nreturn nil, %s.In($at, $err)\n}\n$at++\n}\nreturn $b, nil\n}", g.fieldNames(name))
 }
