@@ -74,7 +74,8 @@ func (m Message) IsCall() bool { return m.call() != nil }
 
 // Body is the body as it is: the very value sent when the sender is on this
 // node; when it came from another, a string, number, bool, []byte, or slice or
-// map of these as itself, and anything else as [Raw].
+// map of these as itself, and anything else as [Raw]. Large bytes of it are shared
+// with all who read the message again, and a Raw's are always: see [As].
 func (m Message) Body() any {
 	if e, ok := m.body.(Encoded); ok {
 		return e.Value()

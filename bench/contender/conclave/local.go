@@ -26,6 +26,7 @@ type handlerFunc func(p *actor.Process, m actor.Message) error
 
 func (f handlerFunc) Receive(p *actor.Process, m actor.Message) error { return f(p, m) }
 
+// waiting has four times the default's room: chosen for these workloads.
 var waiting = actor.Mailbox{Limit: 1 << 16, Policy: actor.Wait}
 
 func newSystem() *actor.System {

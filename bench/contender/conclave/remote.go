@@ -22,8 +22,8 @@ func zooKeeper(c *child.Child) map[string]float64 {
 	return nil
 }
 
-// mailbox is how many messages a receiver holds before senders wait.
-const mailbox = 1 << 14
+// mailbox is how many messages a receiver holds before senders wait: the default.
+const mailbox = actor.DefaultWaitLimit
 
 // remote sends notes of type T: *lean or *plain.
 type remote[T note] struct{ n *node.Node }
