@@ -98,12 +98,9 @@ func (c *boundContext) end() {
 }
 
 func (c *boundContext) Deadline() (time.Time, bool) { return c.until, true }
-
-func (c *boundContext) Done() <-chan struct{} { return c.get().Done() }
-
-func (c *boundContext) Err() error { return c.get().Err() }
-
-func (c *boundContext) Value(key any) any { return c.get().Value(key) }
+func (c *boundContext) Done() <-chan struct{}       { return c.get().Done() }
+func (c *boundContext) Err() error                  { return c.get().Err() }
+func (c *boundContext) Value(key any) any           { return c.get().Value(key) }
 
 // Request makes p a Caller.
 func (p *Process) Request(to PID, body any) (Message, error) { return p.request(p, to, body, nil) }
