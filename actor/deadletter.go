@@ -16,7 +16,7 @@ const (
 	DeadMailboxFull                            // the receiver's mailbox is at its bound
 	DeadStaleTerm                              // a higher term has been heard
 	DeadTooLarge                               // over the limit of a message
-	DeadLinkLost                               // the link broke, or cannot be made
+	DeadLinkLost                               // the link broke, or cannot be made; not all that it lost: see DeadLetter
 	DeadUndecodable                            // the bytes are not what the type says
 	DeadUnhandled                              // a Mux has no function for it
 	DeadLateReply                              // the caller waits no longer
@@ -40,7 +40,11 @@ func (r DeadReason) String() string {
 //
 // For what had been handed to a link that broke, and may not have left this node,
 // there is one DeadLetter: its Reason is DeadLinkLost, its To has serial 0 and tells
-// the node, and More the number. What had left and did not arrive is known to nobody.
+// the node, and More the number. That is all that the operating system had not taken,
+// with the whole batch that it was taking: some of it may have arrived. What it had
+// taken, be it still in a buffer of this machine, and did not arrive, nobody knows of:
+// it is told and counted nowhere. Who must know has the receiver confirm: [Call], or
+// for a holder's mail SendGlobal of package node.
 type DeadLetter struct {
 	From, To PID
 	Name     string // the local name it was addressed to, if it was

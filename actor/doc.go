@@ -75,7 +75,8 @@
 //     its reason, on the node where that was found out. It is counted, shown to the
 //     hook of [SystemConfig] and to every process that asked for it
 //     ([Process.SubscribeDeadLetters]), and logged as a warning: one line a second
-//     at most for each reason and type of body, with how many it stands for.
+//     at most for each reason and type of body, with how many it stands for. What
+//     was under way on a link that broke is none: nobody knows of it ([DeadLetter]).
 //
 // When the link to a node breaks, all of the first three are told [LinkLost]:
 // the process there may live, and may have done what was asked.
