@@ -128,7 +128,10 @@ func (b *mailbox) append(from PID, body any, c *claims) {
 	n := len(b.in)
 	b.in = b.in[:n+1]
 	it := &b.in[n]
-	it.from.node, it.from.serial = from.node, from.serial
+	if it.from.node != from.node { // to write a pointer costs while garbage is collected
+		it.from.node = from.node
+	}
+	it.from.serial = from.serial
 	it.body = body
 	it.claims = c
 }
