@@ -29,7 +29,7 @@ func Call[R any](c Caller, to PID, body any) (R, error) {
 	if err != nil {
 		return zero, err
 	}
-	v, err, claimed := as[R](m.body, m.call())
+	v, err, claimed := as[R](m.body, m.From, m.call())
 	switch {
 	case err == nil:
 		return v, nil

@@ -106,13 +106,11 @@ func typeName(body any) string {
 type Encoded interface {
 	// TypeName is the name that the sender gave the body's type.
 	TypeName() string
-	// Is says whether t, or what t points at, goes by that name.
-	Is(t reflect.Type) bool
-	// IsNil says whether the body is a nil pointer, or nil.
-	IsNil() bool
-	// Decode reads the body into what into points at. When it fails, it has
-	// made the body a dead letter.
-	Decode(into any) error
+	// Decode says whether t, or what t points at, goes by that name, and then reads
+	// the body into a new variable, which it returns a pointer to: a t if t is a
+	// pointer, which is nil if nil was sent, and else a pointer to a t. When it fails,
+	// it has made the body a dead letter, from whom its message is.
+	Decode(t reflect.Type, from PID) (v any, is bool, err error)
 	// Value is the body decoded without being told a type: a basic value or Raw.
 	Value() any
 }
@@ -135,13 +133,13 @@ type Raw struct {
 // them. (A []byte of 4 KiB or more that is at least half of the body: the body
 // itself, or a field of the struct that is the body.)
 func As[T any](m Message) (T, bool) {
-	v, err, _ := as[T](m.body, m.call())
+	v, err, _ := as[T](m.body, m.From, m.call())
 	return v, err == nil
 }
 
 // as tells apart what is of another type (errOtherType) and what is of the type
 // but broken; claimed is true in the second case. call, if there is one, fails then.
-func as[T any](body any, call *openCall) (v T, err error, claimed bool) {
+func as[T any](body any, from PID, call *openCall) (v T, err error, claimed bool) {
 	switch b := body.(type) {
 	case T:
 		// An Encoded may itself be the interface asked for; its value is meant.
@@ -153,31 +151,23 @@ func as[T any](body any, call *openCall) (v T, err error, claimed bool) {
 			return *b, nil, true
 		}
 	}
-	return asOther[T](body, call)
+	return asOther[T](body, from, call)
 }
 
 // asOther is the part of as that has work to do.
-func asOther[T any](body any, call *openCall) (v T, err error, claimed bool) {
+func asOther[T any](body any, from PID, call *openCall) (v T, err error, claimed bool) {
 	want := reflect.TypeFor[T]()
 	if e, ok := body.(Encoded); ok {
+		into, is, err := e.Decode(want, from)
 		switch {
-		case e.Is(want):
-			if want.Kind() == reflect.Pointer && !e.IsNil() {
-				// Straight into what it will point at: no variable for the pointer.
-				if into, ok := reflect.New(want.Elem()).Interface().(T); ok {
-					if err := e.Decode(into); err != nil {
-						call.fail(err)
-						return v, err, true
-					}
-					return into, nil, true
-				}
+		case err != nil:
+			call.fail(err)
+			return v, err, true
+		case is:
+			if v, ok := into.(T); ok {
+				return v, nil, true
 			}
-			into := new(T)
-			err := e.Decode(into)
-			if err != nil {
-				call.fail(err)
-			}
-			return *into, err, true
+			return *into.(*T), nil, true
 		case want == reflect.TypeFor[Raw]() || want.Kind() == reflect.Interface:
 			if v, ok := e.Value().(T); ok {
 				return v, nil, true

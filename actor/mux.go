@@ -28,7 +28,7 @@ func On[T any](x *Mux, f func(p *Process, body T, m Message) error) {
 	added := muxFunc{
 		typ: reflect.TypeFor[T](),
 		call: func(p *Process, m Message) (bool, error) {
-			v, err, claimed := as[T](m.body, m.call())
+			v, err, claimed := as[T](m.body, m.From, m.call())
 			if err != nil {
 				return claimed, nil // a body that does not decode is a dead letter already
 			}

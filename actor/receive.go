@@ -78,7 +78,7 @@ func Expect[T any](p *Process) (T, Message, error) {
 		for p.head+passed < len(p.queue.mail) {
 			i := p.head + passed
 			it := &p.queue.mail[i]
-			v, err, claimed := as[T](it.body, it.call())
+			v, err, claimed := as[T](it.body, it.from, it.call())
 			switch {
 			case err == nil:
 				m := p.take(i)

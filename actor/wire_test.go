@@ -31,21 +31,26 @@ func encoded(s *System, body any, to PID) *jsonBody {
 
 func (b *jsonBody) TypeName() string { return b.typ }
 
-func (b *jsonBody) Is(t reflect.Type) bool {
+func (b *jsonBody) Decode(t reflect.Type, from PID) (v any, is bool, err error) {
+	elem := t
 	if t.Kind() == reflect.Pointer {
-		t = t.Elem()
+		elem = t.Elem()
 	}
-	return t.String() == b.typ
-}
-
-func (b *jsonBody) IsNil() bool { return string(b.data) == "null" }
-
-func (b *jsonBody) Decode(into any) error {
-	err := json.Unmarshal(b.data, into)
-	if err != nil {
+	if elem.String() != b.typ {
+		return nil, false, nil
+	}
+	if t.Kind() == reflect.Pointer && string(b.data) == "null" {
+		return reflect.Zero(t).Interface(), true, nil
+	}
+	v = reflect.New(elem).Interface()
+	if err := json.Unmarshal(b.data, v); err != nil {
 		b.s.DeadLetter(DeadLetter{From: b.from, To: b.to, Type: b.typ, Reason: DeadUndecodable})
+		return nil, true, err
 	}
-	return err
+	if t.Kind() == reflect.Pointer {
+		v = reflect.ValueOf(v).Convert(t).Interface()
+	}
+	return v, true, nil
 }
 
 func (b *jsonBody) Value() any {

@@ -82,7 +82,37 @@ func Decode(typeName string, data []byte, into any) error {
 	if i.name != typeName && t != anyPointer {
 		return i.failed(into, fmt.Errorf("the bytes are of type %q", shorten(typeName)))
 	}
-	var err error
+	return i.read(typeName, data, into)
+}
+
+// New is Decode into a new variable: of what t points at, or of t if that is no
+// pointer. It returns a pointer to it; if t is a pointer and data is nil, a nil one.
+// is says whether typeName is the name of t, see [Is]; if not, nothing is done.
+func New(typeName string, data []byte, t reflect.Type) (v any, is bool, err error) {
+	if t == nil {
+		return nil, false, nil
+	}
+	i := typeOf(t)
+	if i.name != typeName {
+		return nil, false, nil
+	}
+	if i.pointsAt == nil {
+		i = i.pointer()
+	} else if IsNil(data) {
+		return reflect.Zero(t).Interface(), true, nil
+	}
+	v = reflect.New(i.pointsAt).Interface()
+	if err := i.read(typeName, data, v); err != nil {
+		return nil, true, err
+	}
+	if i.isDefined {
+		v = reflect.ValueOf(v).Convert(t).Interface()
+	}
+	return v, true, nil
+}
+
+// read is Decode where i, the type of into, goes by that name.
+func (i *typeInfo) read(typeName string, data []byte, into any) (err error) {
 	switch i.way {
 	case readsItself:
 		err = readDirect(data, into.(Reader))

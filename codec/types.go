@@ -42,6 +42,10 @@ type typeInfo struct {
 	nameErr error // the name is unusable: values cannot be sent
 	made    atomic.Pointer[coder]
 	elem    *typeInfo // of what a pointer points at, unless that is one too
+
+	pointsAt  reflect.Type             // nil: it is no pointer
+	isDefined bool                     // a pointer type with a name of its own
+	known     atomic.Pointer[typeInfo] // of the pointer to it: see pointer
 	direct
 }
 
@@ -54,6 +58,16 @@ func (i *typeInfo) coder() *coder {
 	c := builder{}.coder(i.t)
 	i.made.CompareAndSwap(nil, c)
 	return i.made.Load()
+}
+
+// pointer is the info on pointers to values of the type.
+func (i *typeInfo) pointer() *typeInfo {
+	if p := i.known.Load(); p != nil {
+		return p
+	}
+	p := typeOf(reflect.PointerTo(i.t))
+	i.known.Store(p)
+	return p
 }
 
 var (
@@ -82,8 +96,11 @@ func lookUp(t reflect.Type) *typeInfo {
 	}
 	i := &typeInfo{t: t, address: reflect.ValueOf(t).Pointer(), direct: directOf(t)}
 	i.name, i.nameErr = nameOf(t)
-	if t.Kind() == reflect.Pointer && t.Elem().Kind() != reflect.Pointer {
-		i.elem = lookUp(t.Elem())
+	if t.Kind() == reflect.Pointer {
+		i.pointsAt, i.isDefined = t.Elem(), t.Name() != ""
+		if i.pointsAt.Kind() != reflect.Pointer {
+			i.elem = lookUp(i.pointsAt)
+		}
 	}
 	known, loaded := infos.LoadOrStore(t, i)
 	if loaded {

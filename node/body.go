@@ -1,7 +1,6 @@
 package node
 
 import (
-	"math"
 	"reflect"
 	"sync/atomic"
 
@@ -11,15 +10,24 @@ import (
 )
 
 // remoteBody is a body that came over a link: bytes until a process names the type.
+// Of those that wait in mailboxes there may be very many, so what it has in common
+// with others stands elsewhere, and the garbage collector finds one pointer.
 type remoteBody struct {
-	to   uint64 // serial, or broken once it is known not to decode: see Decode
-	from uint64 // serial
-	way  *bodyWay
-	typ  string
-	data []byte
+	sort *bodySort
+	at   uint32 // in the sort's memory; with broken once it is known not to decode
+	size uint32
 }
 
-const broken = math.MaxUint64
+const broken = 1 << 31
+
+// bodySort is what bodies have in common that came together, are for one process
+// and of one type.
+type bodySort struct {
+	way    *bodyWay
+	to     uint64 // serial
+	typ    string
+	memory []byte // what they lie in: less than broken, or a single body's own
+}
 
 // bodyWay is what bodies on one way have in common.
 type bodyWay struct {
@@ -27,38 +35,47 @@ type bodyWay struct {
 	from, to actor.PID // of which nodes
 }
 
-// fill makes b the body of f, which came that way.
-func (b *remoteBody) fill(way *bodyWay, f *transport.Frame) {
-	b.way, b.typ, b.data, b.from, b.to = way, f.Type, f.Body, f.From, f.To
+// holds says whether bodies for that process, of that type, in that memory are of
+// this sort.
+func (s *bodySort) holds(to uint64, typ string, memory []byte) bool {
+	return s.to == to && s.typ == typ && len(s.memory) == len(memory) && (len(memory) == 0 || &s.memory[0] == &memory[0])
 }
 
+// newRemoteBody is a body that comes alone.
 func newRemoteBody(way *bodyWay, f *transport.Frame) *remoteBody {
-	b := new(remoteBody)
-	b.fill(way, f)
-	return b
+	b := new(struct {
+		body remoteBody
+		sort bodySort
+	})
+	b.sort = bodySort{way, f.To, f.Type, f.Body}
+	b.body = remoteBody{&b.sort, 0, uint32(len(f.Body))}
+	return &b.body
 }
 
-func (b *remoteBody) TypeName() string { return b.typ }
+// data cannot be grown into a neighbour's.
+func (b *remoteBody) data() []byte {
+	at := atomic.LoadUint32(&b.at) &^ broken
+	end := at + b.size
+	return b.sort.memory[at:end:end]
+}
 
-func (b *remoteBody) Is(t reflect.Type) bool { return codec.Is(b.typ, t) }
+func (b *remoteBody) TypeName() string { return b.sort.typ }
 
-func (b *remoteBody) IsNil() bool { return codec.IsNil(b.data) }
-
-func (b *remoteBody) Decode(into any) error {
-	err := codec.Decode(b.typ, b.data, into)
-	if err != nil {
-		if to := atomic.SwapUint64(&b.to, broken); to != broken {
-			b.way.system.DeadLetter(actor.DeadLetter{
-				From: b.way.from.WithSerial(b.from), To: b.way.to.WithSerial(to), Type: b.typ, Reason: actor.DeadUndecodable,
-			})
-		}
+func (b *remoteBody) Decode(t reflect.Type, from actor.PID) (v any, is bool, err error) {
+	v, is, err = codec.New(b.sort.typ, b.data(), t)
+	if err != nil && atomic.OrUint32(&b.at, broken)&broken == 0 {
+		way := b.sort.way
+		way.system.DeadLetter(actor.DeadLetter{
+			From: way.from.WithSerial(from.Serial()), To: way.to.WithSerial(b.sort.to),
+			Type: b.sort.typ, Reason: actor.DeadUndecodable,
+		})
 	}
-	return err
+	return v, is, err
 }
 
 func (b *remoteBody) Value() any {
-	if v, ok := codec.Value(b.typ, b.data); ok {
+	if v, ok := codec.Value(b.sort.typ, b.data()); ok {
 		return v
 	}
-	return actor.Raw{Type: b.typ, Body: b.data}
+	return actor.Raw{Type: b.sort.typ, Body: b.data()}
 }

@@ -43,7 +43,7 @@ func encodeBody(buf *[]byte, body any) (string, []byte, error) {
 	case actor.Raw: // passed on as it came
 		return b.Type, b.Body, nil
 	case *remoteBody:
-		return b.typ, b.data, nil
+		return b.sort.typ, b.data(), nil
 	}
 	out, typ, err := codec.Append((*buf)[:0], body)
 	if cap(out) <= maxScratch && err == nil {

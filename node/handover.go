@@ -76,7 +76,7 @@ func encodeState(state any) (typ string, data []byte, err error) {
 	case actor.Raw:
 		typ, data = s.Type, s.Body
 	case *remoteBody:
-		typ, data = s.typ, s.data
+		typ, data = s.sort.typ, s.data()
 	default:
 		if data, typ, err = codec.Append(nil, state); err != nil {
 			return "", nil, err

@@ -23,7 +23,7 @@ func (p *peer) readMessages(c *connection) error {
 			run.deliver()
 			return err
 		}
-		if run.add(&f, dec.Buffered()) {
+		if run.add(&f, dec) {
 			continue
 		}
 		run.deliver()
@@ -68,14 +68,14 @@ type mailRun struct {
 	mail []actor.Mail
 
 	bodies []remoteBody // to be used next
+	sort   *bodySort    // of the last
 }
 
 // longestRun keeps a busy link from holding up the first message of a run.
 const longestRun = 64
 
-// add says false of a frame that is not plain mail. unread is how many bytes have
-// been read behind it.
-func (r *mailRun) add(f *transport.Frame, unread int) bool {
+// add says false of a frame that is not plain mail. It is what dec gave last.
+func (r *mailRun) add(f *transport.Frame, dec *transport.Decoder) bool {
 	if f.Kind != transport.Call && (f.Kind != transport.Message || f.Ref != 0) ||
 		f.To == 0 || f.Scope != "" || len(f.Ext) > 0 {
 		return false
@@ -86,15 +86,21 @@ func (r *mailRun) add(f *transport.Frame, unread int) bool {
 	}
 	if len(r.bodies) == 0 {
 		// Those that came together are allocated together, as their bytes are.
-		r.bodies = make([]remoteBody, min(1+unread/(len(f.Body)+minFrame), longestRun/2))
+		r.bodies = make([]remoteBody, min(1+dec.Buffered()/(len(f.Body)+minFrame), longestRun/2))
+	}
+	memory, at := dec.Memory(f)
+	if r.sort == nil || !r.sort.holds(f.To, f.Type, memory) {
+		r.sort = &bodySort{&r.peer.way, f.To, f.Type, memory}
 	}
 	b := &r.bodies[0]
 	r.bodies = r.bodies[1:]
-	b.fill(&r.peer.way, f)
+	b.sort, b.at, b.size = r.sort, uint32(at), uint32(len(f.Body))
 	n := len(r.mail)
 	r.mail = r.mail[:n+1] // filled in place, as actor's mailboxes are
 	m := &r.mail[n]
-	m.From = r.peer.base.WithSerial(f.From)
+	if from := r.peer.base.WithSerial(f.From); m.From != from {
+		m.From = from
+	}
 	m.Body = b
 	m.Call = f.Ref
 	return true
@@ -111,7 +117,9 @@ func (r *mailRun) deliver() {
 	if r.peer.links.system.DeliverMail(to, r.mail) == actor.Full {
 		r.peer.links.pauseSender(r.peer, r.conn, to)
 	}
-	clear(r.mail)
+	for i := range r.mail {
+		r.mail[i].Body = nil
+	}
 	r.mail = r.mail[:0]
 }
 

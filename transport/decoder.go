@@ -48,7 +48,9 @@ type Decoder struct {
 	buf        []byte
 	begin, end int // buf[begin:end] is read and not yet decoded
 
-	slab    []byte // unused rest of the slab
+	slab    []byte
+	free    int // slab[free:] is unused
+	at      int // where in slab the last body is, -1 if it is not there
 	names   heardNames
 	toNames map[string]string
 	count   uint64
@@ -148,6 +150,7 @@ func (d *Decoder) next(f *Frame) error {
 		d.begin += n
 	default:
 		d.begin += used
+		d.at = -1
 		f.Body, err = d.long(size)
 	}
 	return err
@@ -301,18 +304,31 @@ func (d *Decoder) toName(b []byte) string {
 func (d *Decoder) keep(b []byte) []byte {
 	switch {
 	case len(b) == 0:
+		d.at = -1
 		return nil
 	case len(b) > slabSize/4:
+		d.at = -1
 		return append(make([]byte, 0, len(b)), b...)
-	case len(b) > len(d.slab):
+	case len(b) > len(d.slab)-d.free:
 		// What is left to decode tells how much will be wanted: a message that
 		// comes alone gets what it needs.
-		d.slab = make([]byte, max(len(b), min(d.Buffered(), slabSize)))
+		d.slab, d.free = make([]byte, max(len(b), min(d.Buffered(), slabSize))), 0
 	}
-	own := d.slab[:len(b):len(b)]
-	d.slab = d.slab[len(b):]
+	d.at = d.free
+	d.free += len(b)
+	own := d.slab[d.at:d.free:d.free]
 	copy(own, b)
 	return own
+}
+
+// Memory returns what f.Body, which Next has just given, shares with its
+// neighbours, and where in it the body begins: who keeps many bodies can keep the
+// place of each instead. It is f.Body itself if that has memory of its own.
+func (d *Decoder) Memory(f *Frame) (memory []byte, at int) {
+	if d.at < 0 {
+		return f.Body, 0
+	}
+	return d.slab, d.at
 }
 
 // long takes a body of which only the beginning is in the buffer. The memory

@@ -382,8 +382,30 @@ func TestLoneMessagePinsOnlyItself(t *testing.T) {
 	if err := d.Next(&f); err != nil {
 		t.Fatal(err)
 	}
-	if len(d.slab) > 64 {
-		t.Errorf("a message of 64 bytes that came alone pins %d more", len(d.slab))
+	if unused := len(d.slab) - d.free; unused > 64 {
+		t.Errorf("a message of 64 bytes that came alone pins %d more", unused)
+	}
+}
+
+func TestMemorySaysWhereABodyIs(t *testing.T) {
+	var sent []Frame
+	for i, size := range []int{3, 0, 64, slabSize/4 + 1, 5, largeBuffer + 7, 1} {
+		sent = append(sent, Frame{Kind: Message, Body: bytes.Repeat([]byte{byte(i)}, size), Ext: []byte("ext")})
+	}
+	d := NewDecoder(bytes.NewReader(encodeAll(t, sent...)), 0)
+	for i := range sent {
+		var f Frame
+		if err := d.Next(&f); err != nil {
+			t.Fatal(err)
+		}
+		memory, at := d.Memory(&f)
+		there := memory[at : at+len(f.Body)]
+		if !bytes.Equal(there, sent[i].Body) || len(there) > 0 && &there[0] != &f.Body[0] {
+			t.Errorf("the body of %d bytes is not at %d of %d", len(sent[i].Body), at, len(memory))
+		}
+		if large := len(f.Body) > slabSize/4; large && len(memory) != len(f.Body) {
+			t.Errorf("a body of %d bytes shares %d", len(f.Body), len(memory))
+		}
 	}
 }
 
