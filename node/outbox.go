@@ -5,6 +5,7 @@ import (
 	"errors"
 	"runtime"
 	"sync"
+	"time"
 
 	"conclave/actor"
 	"conclave/transport"
@@ -27,6 +28,8 @@ type outbox struct {
 	writing int // those of the batch that is being written
 	spare   []byte
 	asleep  bool // the writer waits for kick
+	held    bool // it does not begin with little, see hold,
+	due     bool // unless it was told to
 	closed  bool
 	parted  bool          // no more mail is taken
 	room    chan struct{} // closed when a full outbox has been taken
@@ -81,7 +84,7 @@ func (o *outbox) append(ctx context.Context, f *transport.Frame, urgent bool) er
 	if err == nil && isMail(f.Kind) {
 		o.mail++
 	}
-	wake := o.asleep && err == nil
+	wake := o.asleep && err == nil && !o.waits()
 	if wake {
 		o.asleep = false
 	}
@@ -98,10 +101,11 @@ func (o *outbox) run(conn transport.Conn) error {
 		// Others who are about to send get the chance to join this batch.
 		runtime.Gosched()
 		o.mu.Lock()
-		for len(o.buf) == 0 && !o.closed {
+		for o.waits() && !o.closed {
 			o.asleep = true
+			large := cap(o.buf) > smallBatch || cap(o.spare) > smallBatch
 			o.mu.Unlock()
-			<-o.kick
+			o.sleep(large)
 			runtime.Gosched()
 			o.mu.Lock()
 		}
@@ -111,7 +115,7 @@ func (o *outbox) run(conn transport.Conn) error {
 		}
 		batch := o.buf
 		o.buf, o.spare = o.spare[:0], nil
-		o.mail, o.writing = 0, o.mail
+		o.mail, o.writing, o.due = 0, o.mail, false
 		room := o.room
 		o.room = nil
 		o.mu.Unlock()
@@ -123,17 +127,77 @@ func (o *outbox) run(conn transport.Conn) error {
 		}
 		o.mu.Lock()
 		o.writing = 0
-		if cap(batch) <= smallBatch || len(batch) >= cap(batch)/8 && len(batch) < 2*o.limit {
-			o.spare = batch[:0] // of use again; what a burst needed is given back
+		if cap(batch) < 2*o.limit+smallBatch {
+			o.spare = batch[:0] // of use again; what a burst of signals needed is given back
 		}
 		o.mu.Unlock()
 	}
 }
 
+// waits says whether there is too little to write. It is called under mu.
+func (o *outbox) waits() bool {
+	return len(o.buf) == 0 || o.held && !o.due && len(o.buf) < min(enough, o.limit)
+}
+
+// enough is what a write of costs little more than to write at all.
+const enough = 16 << 10
+
+// hold is called by the reader of the same link when it has more than one message
+// to deliver: there will be answers to each. They go out together when it calls
+// flush or release, or are enough.
+func (o *outbox) hold() {
+	o.mu.Lock()
+	o.held = true
+	o.mu.Unlock()
+}
+
+// flush has the writer take what there is.
+func (o *outbox) flush() { o.unhold(true) }
+
+// release ends hold.
+func (o *outbox) release() { o.unhold(false) }
+
+func (o *outbox) unhold(again bool) {
+	o.mu.Lock()
+	o.held, o.due = again, len(o.buf) > 0
+	wake := o.asleep && o.due
+	if wake {
+		o.asleep = false
+	}
+	o.mu.Unlock()
+	if wake {
+		o.kick <- struct{}{}
+	}
+}
+
+// sleep waits for a kick. Large buffers are given back when it takes long.
+func (o *outbox) sleep(large bool) {
+	if !large {
+		<-o.kick
+		return
+	}
+	timer := time.NewTimer(bufferRest)
+	defer timer.Stop()
+	select {
+	case <-o.kick:
+		return
+	case <-timer.C:
+	}
+	o.mu.Lock()
+	if o.asleep && len(o.buf) == 0 {
+		o.buf, o.spare = nil, nil
+	}
+	o.mu.Unlock()
+	<-o.kick
+}
+
+// bufferRest is how long a link keeps large buffers that it does not use.
+const bufferRest = time.Second
+
 // urgentReserve is how many bytes of answers and signals may wait above the limit.
 const urgentReserve = 16 << 20
 
-// smallBatch is how large a buffer may be kept however little of it is used.
+// smallBatch is how large a buffer may be kept for ever.
 const smallBatch = 64 << 10
 
 // part takes no more mail from now on; who waits for room is told so.

@@ -1,8 +1,10 @@
 package node
 
 import (
+	"bytes"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"conclave/transport"
 )
@@ -55,5 +57,116 @@ func TestMailOfABatchBeingWrittenIsUnsent(t *testing.T) {
 		close(conn.taken)
 		<-end
 		expect(3, "when its write has failed")
+	})
+}
+
+// writes is a Conn that notes how long each batch was.
+type writes struct {
+	transport.Conn
+	sizes []int
+}
+
+func (w *writes) Write(_ transport.Lane, batch []byte) error {
+	w.sizes = append(w.sizes, len(batch))
+	return nil
+}
+
+// running runs f with an outbox whose writer runs, in virtual time.
+func running(t *testing.T, f func(t *testing.T, o *outbox, w *writes, add func(n, size int))) {
+	synctest.Test(t, func(t *testing.T) {
+		o, w := newOutbox(transport.Messages, 1<<20, 1<<20), &writes{}
+		end := make(chan error, 1)
+		go func() { end <- o.run(w) }()
+		synctest.Wait()
+		f(t, o, w, func(n, size int) {
+			t.Helper()
+			for range n {
+				if err := o.append(t.Context(), &transport.Frame{Kind: transport.Message, From: 1, To: 2, Type: "bytes", Body: make([]byte, size)}, false); err != nil {
+					t.Fatal(err)
+				}
+			}
+			synctest.Wait()
+		})
+		o.close()
+		<-end
+	})
+}
+
+func TestHeldOutboxIsWrittenOnceForAll(t *testing.T) {
+	running(t, func(t *testing.T, o *outbox, w *writes, add func(n, size int)) {
+		expect := func(want int, when string) {
+			t.Helper()
+			synctest.Wait()
+			if len(w.sizes) != want {
+				t.Errorf("%d writes %s, want %d: %d", len(w.sizes), when, want, w.sizes)
+			}
+		}
+		add(1, 10)
+		expect(1, "of what nobody holds")
+		o.hold()
+		add(5, 10)
+		add(5, 10)
+		expect(1, "of what is held")
+		o.flush()
+		expect(2, "when it was flushed")
+		add(5, 10)
+		expect(2, "as it is held still")
+		o.release()
+		expect(3, "when it was released")
+		add(1, 10)
+		expect(4, "of what nobody holds any more")
+		o.hold()
+		o.release()
+		expect(4, "of nothing")
+	})
+}
+
+func TestEnoughIsWrittenThoughItIsHeld(t *testing.T) {
+	running(t, func(t *testing.T, o *outbox, w *writes, add func(n, size int)) {
+		o.hold()
+		add(1, enough/2)
+		if len(w.sizes) != 0 {
+			t.Errorf("%d bytes were written, and %d are enough", w.sizes, enough)
+		}
+		add(1, enough/2)
+		if len(w.sizes) != 1 {
+			t.Errorf("of %d bytes and a bit nothing was written", enough)
+		}
+	})
+}
+
+func TestRestingOutboxGivesItsBuffersBack(t *testing.T) {
+	running(t, func(t *testing.T, o *outbox, w *writes, add func(n, size int)) {
+		state := func() (room int, held []byte) {
+			o.mu.Lock()
+			defer o.mu.Unlock()
+			return cap(o.buf) + cap(o.spare), bytes.Clone(o.buf)
+		}
+		large := func() bool {
+			room, _ := state()
+			return room > 4*smallBatch
+		}
+		add(2, 8*smallBatch)
+		time.Sleep(bufferRest - 1)
+		if !large() {
+			t.Error("a busy link has a new buffer for each batch")
+		}
+		time.Sleep(2)
+		synctest.Wait()
+		if large() {
+			t.Errorf("after %v large buffers are kept", bufferRest)
+		}
+		add(1, 10)
+		if n := len(w.sizes); n != 2 && n != 3 {
+			t.Errorf("%d writes", n)
+		}
+		o.hold()
+		add(2, 8*smallBatch)
+		add(1, 10)
+		_, was := state()
+		time.Sleep(2 * bufferRest)
+		if _, is := state(); len(was) == 0 || !bytes.Equal(is, was) {
+			t.Error("what is held was lost with the buffer")
+		}
 	})
 }
