@@ -22,6 +22,7 @@ var (
 	conclaveHandler    = &contender{"Conclave Handler", ours, "conclave", "Handler", ""}
 	conclaveOwn        = &contender{"Conclave own codec", ours, "conclave", "own", "zk"}
 	conclaveReflection = &contender{"Conclave reflection", ours, "conclave", "reflection", "zk"}
+	conclaveFields     = &contender{"Conclave 3 fields", ours, "conclave", "fields", "zk"}
 
 	erlang     = &contender{"Erlang", peer, "erlang", "", ""}
 	ergo       = &contender{"ergo", peer, "ergo", "", ""}

@@ -2,13 +2,12 @@ package main
 
 import "conclave/bench/child"
 
-//go:generate go run conclave/cmd/codecgen -type lean
+//go:generate go run conclave/cmd/codecgen -type lean,fields
 
-// plain travels by reflection, under the names of its fields.
+// plain travels by reflection, under the name of its field. It is what the others
+// send: bytes.
 type plain struct {
-	ID   int64
-	Text string
-	Tags []byte
+	Data []byte
 }
 
 // lean is the same, but writes and reads itself, without names.
@@ -18,12 +17,29 @@ type lean struct {
 	plain
 }
 
-type note interface {
-	*plain | *lean
-	content() *plain
+// fields has as many bytes of content in three fields, and writes and reads itself.
+type fields struct {
+	//lint:ignore U1000 codec looks at the tag
+	_msgpack struct{} `msgpack:",as_array"`
+	ID       int64
+	Text     string
+	Tags     []byte
 }
 
-func (p *plain) content() *plain { return p }
+type note[T any] interface {
+	*T
+	fill(size int)
+	intact(size int) bool
+}
+
+func newNote[T any, N note[T]](size int) N {
+	n := N(new(T))
+	n.fill(size)
+	return n
+}
+
+func (p *plain) fill(size int)        { p.Data = child.Payload(size) }
+func (p *plain) intact(size int) bool { return child.Intact(p.Data, size) }
 
 const (
 	id    = 1 << 40
@@ -31,19 +47,8 @@ const (
 	fixed = 8 + len(text) // the content besides Tags
 )
 
-// newNote has as many bytes of content as the others' bodies.
-func newNote[T note](size int) (n T) {
-	content := plain{ID: id, Text: text, Tags: child.Payload(size - fixed)}
-	switch n := any(&n).(type) {
-	case **plain:
-		*n = &content
-	case **lean:
-		*n = &lean{plain: content}
-	}
-	return n
-}
+func (f *fields) fill(size int) { f.ID, f.Text, f.Tags = id, text, child.Payload(size-fixed) }
 
-func intact[T note](v T, size int) bool {
-	n := v.content()
-	return n.ID == id && n.Text == text && child.Intact(n.Tags, size-fixed)
+func (f *fields) intact(size int) bool {
+	return f.ID == id && f.Text == text && child.Intact(f.Tags, size-fixed)
 }

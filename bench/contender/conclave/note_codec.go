@@ -12,11 +12,7 @@ var (
 		_msgpack struct{} "msgpack:\",as_array\""
 		plain
 	} = lean{}
-	_ struct {
-		ID   int64
-		Text string
-		Tags []byte
-	} = plain{}
+	_ struct{ Data []byte } = plain{}
 )
 
 // AppendMsgpack implements codec.Appender.
@@ -24,14 +20,12 @@ func (x lean) AppendMsgpack(dst []byte, depth int) ([]byte, error) {
 	if depth <= 0 {
 		return nil, codec.ErrDepth
 	}
-	dst = append(dst, "\x93"...)
-	dst = codec.AppendInt(dst, x.plain.ID)
-	dst = codec.AppendString(dst, x.plain.Text)
-	dst = codec.AppendBytes(dst, x.plain.Tags)
+	dst = append(dst, "\x91"...)
+	dst = codec.AppendBytes(dst, x.plain.Data)
 	return dst, nil
 }
 
-var fieldNamesOflean = codec.NewFieldNames("ID", "Text", "Tags")
+var fieldNamesOflean = codec.NewFieldNames("Data")
 
 // ReadMsgpack implements codec.Reader.
 func (x *lean) ReadMsgpack(b []byte, depth int) ([]byte, error) {
@@ -49,16 +43,68 @@ func (x *lean) ReadMsgpack(b []byte, depth int) ([]byte, error) {
 		}
 		switch at {
 		case 0:
-			b, err = codec.ReadInt(b, &x.plain.ID)
-		case 1:
-			b, err = codec.ReadString(b, &x.plain.Text)
-		case 2:
-			b, err = codec.ReadBytesOf(b, whole, &x.plain.Tags)
+			b, err = codec.ReadBytesOf(b, whole, &x.plain.Data)
 		default:
 			b, err = codec.Skip(b, depth-1)
 		}
 		if err != nil {
 			return nil, fieldNamesOflean.In(at, err)
+		}
+		at++
+	}
+	return b, nil
+}
+
+// If this does not compile, fields has changed: run go generate.
+var (
+	_ struct {
+		_msgpack struct{} "msgpack:\",as_array\""
+		ID       int64
+		Text     string
+		Tags     []byte
+	} = fields{}
+)
+
+// AppendMsgpack implements codec.Appender.
+func (x fields) AppendMsgpack(dst []byte, depth int) ([]byte, error) {
+	if depth <= 0 {
+		return nil, codec.ErrDepth
+	}
+	dst = append(dst, "\x93"...)
+	dst = codec.AppendInt(dst, x.ID)
+	dst = codec.AppendString(dst, x.Text)
+	dst = codec.AppendBytes(dst, x.Tags)
+	return dst, nil
+}
+
+var fieldNamesOffields = codec.NewFieldNames("ID", "Text", "Tags")
+
+// ReadMsgpack implements codec.Reader.
+func (x *fields) ReadMsgpack(b []byte, depth int) ([]byte, error) {
+	whole := codec.BodyLen(b, depth)
+	*x = fields{}
+	n, named, b, err := codec.ReadStruct(b, depth)
+	if err != nil {
+		return nil, err
+	}
+	for at := 0; n > 0; n-- {
+		if named {
+			if at, b, err = fieldNamesOffields.Next(b, at); err != nil {
+				return nil, err
+			}
+		}
+		switch at {
+		case 0:
+			b, err = codec.ReadInt(b, &x.ID)
+		case 1:
+			b, err = codec.ReadString(b, &x.Text)
+		case 2:
+			b, err = codec.ReadBytesOf(b, whole, &x.Tags)
+		default:
+			b, err = codec.Skip(b, depth-1)
+		}
+		if err != nil {
+			return nil, fieldNamesOffields.In(at, err)
 		}
 		at++
 	}

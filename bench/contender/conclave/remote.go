@@ -25,23 +25,23 @@ func zooKeeper(c *child.Child) map[string]float64 {
 // mailbox is how many messages a receiver holds before senders wait: the default.
 const mailbox = actor.DefaultWaitLimit
 
-// remote sends notes of type T: *lean or *plain.
-type remote[T note] struct{ n *node.Node }
+// remote sends notes of type N.
+type remote[T any, N note[T]] struct{ n *node.Node }
 
-func open[T note](c *child.Child) child.Remote {
+func open[T any, N note[T]](c *child.Child) child.Remote {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
 	n, err := node.Start(ctx, node.Config{ZooKeeper: c.Args[:1], Logger: slog.New(slog.DiscardHandler)})
 	child.Check(err)
 	child.Check(n.Ready(ctx))
-	return &remote[T]{n}
+	return &remote[T, N]{n}
 }
 
-func (r *remote[T]) Serve(size int, got func(bool)) string {
-	answer := newNote[T](child.Small)
+func (r *remote[T, N]) Serve(size int, got func(bool)) string {
+	answer := newNote[T, N](child.Small)
 	return r.n.SpawnHandler(handlerFunc(func(p *actor.Process, m actor.Message) error {
-		v, ok := actor.As[T](m)
-		got(ok && intact(v, size))
+		v, ok := actor.As[N](m)
+		got(ok && v.intact(size))
 		if m.IsCall() {
 			return p.Reply(m, answer)
 		}
@@ -49,15 +49,15 @@ func (r *remote[T]) Serve(size int, got func(bool)) string {
 	}), actor.WithMailbox(actor.Mailbox{Limit: mailbox, Policy: actor.Wait})).String()
 }
 
-func (r *remote[T]) Spawn(address string, size int, f func(child.Port)) {
+func (r *remote[T, N]) Spawn(address string, size int, f func(child.Port)) {
 	to, err := actor.ParsePID(address)
 	child.Check(err)
-	n := newNote[T](size)
+	n := newNote[T, N](size)
 	r.n.Spawn(func(p *actor.Process) error {
 		f(child.Port{
 			Send: func() error { return p.Send(to, n) },
 			Call: func() error {
-				_, err := actor.Call[T](p, to, n)
+				_, err := actor.Call[N](p, to, n)
 				return err
 			},
 		})
