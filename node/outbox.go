@@ -28,8 +28,6 @@ type outbox struct {
 	writing int // those of the batch that is being written
 	spare   []byte
 	asleep  bool // the writer waits for kick
-	held    bool // it does not begin with little, see hold,
-	due     bool // unless it was told to
 	closed  bool
 	parted  bool          // no more mail is taken
 	room    chan struct{} // closed when a full outbox has been taken
@@ -84,7 +82,7 @@ func (o *outbox) append(ctx context.Context, f *transport.Frame, urgent bool) er
 	if err == nil && isMail(f.Kind) {
 		o.mail++
 	}
-	wake := o.asleep && err == nil && !o.waits()
+	wake := o.asleep && err == nil
 	if wake {
 		o.asleep = false
 	}
@@ -101,7 +99,7 @@ func (o *outbox) run(conn transport.Conn) error {
 		// Others who are about to send get the chance to join this batch.
 		runtime.Gosched()
 		o.mu.Lock()
-		for o.waits() && !o.closed {
+		for len(o.buf) == 0 && !o.closed {
 			o.asleep = true
 			large := cap(o.buf) > smallBatch || cap(o.spare) > smallBatch
 			o.mu.Unlock()
@@ -115,7 +113,7 @@ func (o *outbox) run(conn transport.Conn) error {
 		}
 		batch := o.buf
 		o.buf, o.spare = o.spare[:0], nil
-		o.mail, o.writing, o.due = 0, o.mail, false
+		o.mail, o.writing = 0, o.mail
 		room := o.room
 		o.room = nil
 		o.mu.Unlock()
@@ -134,42 +132,6 @@ func (o *outbox) run(conn transport.Conn) error {
 	}
 }
 
-// waits says whether there is too little to write. It is called under mu.
-func (o *outbox) waits() bool {
-	return len(o.buf) == 0 || o.held && !o.due && len(o.buf) < min(enough, o.limit)
-}
-
-// enough is what a write of costs little more than to write at all.
-const enough = 16 << 10
-
-// hold is called by the reader of the same link when it has more than one message
-// to deliver: there will be answers to each. They go out together when it calls
-// flush or release, or are enough.
-func (o *outbox) hold() {
-	o.mu.Lock()
-	o.held = true
-	o.mu.Unlock()
-}
-
-// flush has the writer take what there is.
-func (o *outbox) flush() { o.unhold(true) }
-
-// release ends hold.
-func (o *outbox) release() { o.unhold(false) }
-
-func (o *outbox) unhold(again bool) {
-	o.mu.Lock()
-	o.held, o.due = again, len(o.buf) > 0
-	wake := o.asleep && o.due
-	if wake {
-		o.asleep = false
-	}
-	o.mu.Unlock()
-	if wake {
-		o.kick <- struct{}{}
-	}
-}
-
 // sleep waits for a kick. Large buffers are given back when it takes long.
 func (o *outbox) sleep(large bool) {
 	if !large {
@@ -184,7 +146,7 @@ func (o *outbox) sleep(large bool) {
 	case <-timer.C:
 	}
 	o.mu.Lock()
-	if o.asleep && len(o.buf) == 0 {
+	if o.asleep {
 		o.buf, o.spare = nil, nil
 	}
 	o.mu.Unlock()

@@ -1,7 +1,6 @@
 package node
 
 import (
-	"bytes"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -92,81 +91,26 @@ func running(t *testing.T, f func(t *testing.T, o *outbox, w *writes, add func(n
 	})
 }
 
-func TestHeldOutboxIsWrittenOnceForAll(t *testing.T) {
-	running(t, func(t *testing.T, o *outbox, w *writes, add func(n, size int)) {
-		expect := func(want int, when string) {
-			t.Helper()
-			synctest.Wait()
-			if len(w.sizes) != want {
-				t.Errorf("%d writes %s, want %d: %d", len(w.sizes), when, want, w.sizes)
-			}
-		}
-		add(1, 10)
-		expect(1, "of what nobody holds")
-		o.hold()
-		add(5, 10)
-		add(5, 10)
-		expect(1, "of what is held")
-		o.flush()
-		expect(2, "when it was flushed")
-		add(5, 10)
-		expect(2, "as it is held still")
-		o.release()
-		expect(3, "when it was released")
-		add(1, 10)
-		expect(4, "of what nobody holds any more")
-		o.hold()
-		o.release()
-		expect(4, "of nothing")
-	})
-}
-
-func TestEnoughIsWrittenThoughItIsHeld(t *testing.T) {
-	running(t, func(t *testing.T, o *outbox, w *writes, add func(n, size int)) {
-		o.hold()
-		add(1, enough/2)
-		if len(w.sizes) != 0 {
-			t.Errorf("%d bytes were written, and %d are enough", w.sizes, enough)
-		}
-		add(1, enough/2)
-		if len(w.sizes) != 1 {
-			t.Errorf("of %d bytes and a bit nothing was written", enough)
-		}
-	})
-}
-
 func TestRestingOutboxGivesItsBuffersBack(t *testing.T) {
 	running(t, func(t *testing.T, o *outbox, w *writes, add func(n, size int)) {
-		state := func() (room int, held []byte) {
+		large := func() bool {
 			o.mu.Lock()
 			defer o.mu.Unlock()
-			return cap(o.buf) + cap(o.spare), bytes.Clone(o.buf)
-		}
-		large := func() bool {
-			room, _ := state()
-			return room > 4*smallBatch
+			return cap(o.buf)+cap(o.spare) > 4*smallBatch
 		}
 		add(2, 8*smallBatch)
 		time.Sleep(bufferRest - 1)
 		if !large() {
 			t.Error("a busy link has a new buffer for each batch")
 		}
-		time.Sleep(2)
+		time.Sleep(2 * time.Nanosecond)
 		synctest.Wait()
 		if large() {
 			t.Errorf("after %v large buffers are kept", bufferRest)
 		}
 		add(1, 10)
-		if n := len(w.sizes); n != 2 && n != 3 {
-			t.Errorf("%d writes", n)
-		}
-		o.hold()
-		add(2, 8*smallBatch)
-		add(1, 10)
-		_, was := state()
-		time.Sleep(2 * bufferRest)
-		if _, is := state(); len(was) == 0 || !bytes.Equal(is, was) {
-			t.Error("what is held was lost with the buffer")
+		if n := len(w.sizes); n != 2 && n != 3 || w.sizes[n-1] < 10 {
+			t.Errorf("then these were written: %d", w.sizes)
 		}
 	})
 }

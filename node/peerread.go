@@ -13,23 +13,12 @@ func (p *peer) readMessages(c *connection) error {
 	dec := transport.NewDecoder(lane, p.links.limits.MaxMessage)
 	run := mailRun{peer: p, conn: c, mail: make([]actor.Mail, 0, longestRun)}
 	var f transport.Frame
-	burst := 0 // how many frames came together
 	for {
-		switch ready := dec.Ready(); {
-		case !ready:
+		if !dec.Ready() {
 			run.deliver() // before waiting for what comes next
-			if burst > 1 {
-				c.out.release()
-			}
-			burst = 0
 			c.passed.reach(dec.Count())
 			c.heard.Store(int64(p.links.now()))
-		case burst == 1:
-			c.out.hold()
-		case burst%longestRun == 0 && burst > 0:
-			c.out.flush()
 		}
-		burst++
 		if err := dec.NextAny(&f); err != nil { // all kinds count for the bulk lane
 			run.deliver()
 			return err
