@@ -113,6 +113,45 @@ func TestSenderWaitsForRoom(t *testing.T) {
 	})
 }
 
+// Half of a large mailbox would be long to rest for.
+func TestLargeMailboxLetsSendersInEarly(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		const limit = 1024
+		s := newSystem(t, defaultMailbox(Mailbox{Limit: limit, Policy: Wait}))
+		step := make(chan int)
+		slow := s.Spawn(func(p *Process) error {
+			for n := range step {
+				for range n {
+					if _, err := p.Receive(); err != nil {
+						return err
+					}
+				}
+			}
+			return nil
+		})
+		in := false
+		s.Spawn(func(p *Process) error {
+			for i := range limit + 1 {
+				if err := p.Send(slow, i); err != nil {
+					return err
+				}
+			}
+			in = true
+			return nil
+		})
+		synctest.Wait()
+		step <- limit / 16
+		if synctest.Wait(); in {
+			t.Errorf("a sender was let in when %d of %d had been read", limit/16, limit)
+		}
+		step <- limit / 8
+		if synctest.Wait(); !in {
+			t.Errorf("no sender was let in though %d of %d had been read", limit/16+limit/8, limit)
+		}
+		close(step)
+	})
+}
+
 func TestWaitingSenderIsReleased(t *testing.T) {
 	start := func(t *testing.T) (s *System, target PID, sender *Process, sent, called chan error) {
 		s = newSystem(t, defaultMailbox(Mailbox{Limit: 1, Policy: Wait}))

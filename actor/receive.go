@@ -124,7 +124,7 @@ func (p *Process) sleepLocked(w waitingFor, timeout <-chan time.Time) bool {
 			break
 		}
 		// Who waits for room may have what p waits for, so any room will do:
-		// p will not come to half while it sleeps.
+		// p will not make more while it sleeps.
 		p.relieveLocked()
 		b.mu.Lock()
 	}

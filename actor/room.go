@@ -22,11 +22,14 @@ func (p *Process) room() <-chan struct{} {
 	return b.relief
 }
 
-// relieve tells those who wait for room, once the mailbox is half empty.
+// relieve tells those who wait for room, once there is enough: half of a small
+// mailbox, so that they are not woken for each message, an eighth of a large one, so
+// that they do not rest while much is read.
 func (p *Process) relieve() {
 	b := &p.box
 	b.mu.Lock()
-	if b.counted+int(b.unread.Load()) > b.limit/2 {
+	room := max(min(b.limit/2, 32), b.limit/8)
+	if b.counted+int(b.unread.Load()) > b.limit-room {
 		b.mu.Unlock()
 		return
 	}
