@@ -35,11 +35,8 @@ type bodyWay struct {
 	from, to actor.PID // of which nodes
 }
 
-// holds says whether bodies for that process, of that type, in that memory are of
-// this sort.
-func (s *bodySort) holds(to uint64, typ string, memory []byte) bool {
-	return s.to == to && s.typ == typ && len(s.memory) == len(memory) && (len(memory) == 0 || &s.memory[0] == &memory[0])
-}
+// in says whether bodies of this sort lie in that memory.
+func (s *bodySort) in(memory []byte) bool { return &s.memory[0] == &memory[0] }
 
 // newRemoteBody is a body that comes alone.
 func newRemoteBody(way *bodyWay, f *transport.Frame) *remoteBody {

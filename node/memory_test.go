@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"conclave/actor"
 	"conclave/node"
 	"conclave/transport"
 )
@@ -82,6 +83,34 @@ func TestStoppedNodeIsNotKeptInMemory(t *testing.T) {
 			return freed.Load()
 		}) {
 			c.Error("the node was not freed")
+		}
+	})
+}
+
+// A link that rests does not keep what came last.
+func TestIdleLinkKeepsNoBody(t *testing.T) {
+	overTCP(t, func(c *cluster) {
+		a, b := c.node("a"), c.node("b")
+		var freed atomic.Bool
+		read := make(chan int, 1)
+		home := b.Spawn(func(p *actor.Process) error {
+			for {
+				m, err := p.Receive()
+				if err != nil {
+					return err
+				}
+				body, _ := actor.As[[]byte](m)
+				runtime.AddCleanup(&body[0], func(freed *atomic.Bool) { freed.Store(true) }, &freed)
+				read <- len(body)
+			}
+		})
+		c.ok(a.Send(home, make([]byte, 30<<10))) // too small for the bulk lane
+		next(c, read)
+		if !c.awaitFor(5*time.Second, func() bool {
+			runtime.GC()
+			return freed.Load()
+		}) {
+			c.Error("it was not freed")
 		}
 	})
 }

@@ -18,6 +18,7 @@ func (p *peer) readMessages(c *connection) error {
 			run.deliver() // before waiting for what comes next
 			c.passed.reach(dec.Count())
 			c.heard.Store(int64(p.links.now()))
+			f = transport.Frame{} // a link that rests keeps no body
 		}
 		if err := dec.NextAny(&f); err != nil { // all kinds count for the bulk lane
 			run.deliver()
@@ -84,17 +85,7 @@ func (r *mailRun) add(f *transport.Frame, dec *transport.Decoder) bool {
 		r.deliver()
 		r.to = f.To
 	}
-	if len(r.bodies) == 0 {
-		// Those that came together are allocated together, as their bytes are.
-		r.bodies = make([]remoteBody, min(1+dec.Buffered()/(len(f.Body)+minFrame), longestRun/2))
-	}
-	memory, at := dec.Memory(f)
-	if r.sort == nil || !r.sort.holds(f.To, f.Type, memory) {
-		r.sort = &bodySort{&r.peer.way, f.To, f.Type, memory}
-	}
-	b := &r.bodies[0]
-	r.bodies = r.bodies[1:]
-	b.sort, b.at, b.size = r.sort, uint32(at), uint32(len(f.Body))
+	b := r.body(f, dec)
 	n := len(r.mail)
 	r.mail = r.mail[:n+1] // filled in place, as actor's mailboxes are
 	m := &r.mail[n]
@@ -104,6 +95,28 @@ func (r *mailRun) add(f *transport.Frame, dec *transport.Decoder) bool {
 	m.Body = b
 	m.Call = f.Ref
 	return true
+}
+
+// body is that of f. Those that came together are allocated together, as their bytes
+// are, but only such as share their memory: who keeps one of them keeps that, at most
+// 16 KiB, and nothing of its neighbours besides.
+func (r *mailRun) body(f *transport.Frame, dec *transport.Decoder) *remoteBody {
+	memory, at := dec.Memory(f)
+	if len(memory) == len(f.Body) {
+		return newRemoteBody(&r.peer.way, f)
+	}
+	shared := r.sort != nil && r.sort.in(memory)
+	if len(r.bodies) == 0 || !shared {
+		unread := min(dec.Buffered(), len(memory)-at)
+		r.bodies = make([]remoteBody, min(1+unread/(len(f.Body)+minFrame), longestRun/2))
+	}
+	if !shared || r.sort.to != f.To || r.sort.typ != f.Type {
+		r.sort = &bodySort{&r.peer.way, f.To, f.Type, memory}
+	}
+	b := &r.bodies[0]
+	r.bodies = r.bodies[1:]
+	b.sort, b.at, b.size = r.sort, uint32(at), uint32(len(f.Body))
+	return b
 }
 
 // minFrame is about what a frame takes besides its body.
