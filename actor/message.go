@@ -164,10 +164,10 @@ func asOther[T any](body any, from PID, call *openCall) (v T, err error, claimed
 			call.fail(err)
 			return v, err, true
 		case is:
-			if v, ok := into.(T); ok {
-				return v, nil, true
+			if p, ok := into.(*T); ok { // asked first: an any takes everything
+				return *p, nil, true
 			}
-			return *into.(*T), nil, true
+			return into.(T), nil, true
 		case want == reflect.TypeFor[Raw]() || want.Kind() == reflect.Interface:
 			if v, ok := e.Value().(T); ok {
 				return v, nil, true

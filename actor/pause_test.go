@@ -76,6 +76,44 @@ func TestReserveForRemoteMail(t *testing.T) {
 	})
 }
 
+// Who is let in finds room: also in the smallest mailboxes.
+func TestReliefMeansRoom(t *testing.T) {
+	for limit := 1; limit <= 33; limit++ {
+		bubble(t, func(t *testing.T) {
+			w := newWire(t)
+			s, end := w.node("a")
+			step := make(chan int)
+			pid := s.Spawn(func(p *Process) error {
+				for range step {
+					if _, err := p.Receive(); err != nil {
+						return err
+					}
+				}
+				return nil
+			}, WithMailbox(Mailbox{Limit: limit, Policy: Wait}))
+			waiting := limit + 2
+			for range waiting {
+				s.Deliver(Envelope{Kind: KindMessage, From: MakePID(testNode("b"), 1), To: pid, Body: 1})
+			}
+			for relieved := 0; relieved == 0; {
+				if waiting == 0 {
+					t.Fatalf("limit %d: all was read, and nobody let in", limit)
+				}
+				step <- 1
+				waiting--
+				synctest.Wait()
+				end.mu.Lock()
+				relieved = end.reliefs[pid]
+				end.mu.Unlock()
+			}
+			if waiting >= limit {
+				t.Errorf("limit %d: senders were let in when %d waited", limit, waiting)
+			}
+			close(step)
+		})
+	}
+}
+
 func TestRemoteSendersPauseAndResume(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := newWire(t)

@@ -28,7 +28,7 @@ func (p *Process) room() <-chan struct{} {
 func (p *Process) relieve() {
 	b := &p.box
 	b.mu.Lock()
-	room := max(min(b.limit/2, 32), b.limit/8)
+	room := max(min((b.limit+1)/2, 32), b.limit/8)
 	if b.counted+int(b.unread.Load()) > b.limit-room {
 		b.mu.Unlock()
 		return

@@ -52,6 +52,18 @@ func TestPointerAndValueAreOneType(t *testing.T) {
 	})
 }
 
+func TestPointerToAnInterfaceArrivesAsWhatIsInIt(t *testing.T) {
+	apart(t, func(c *cluster) {
+		a, b := c.node("a"), c.node("b")
+		to, mail := b.sink()
+		var body any = "text"
+		c.ok(a.Send(to, &body))
+		if got := as[any](c, next(c, mail)); got != body {
+			c.Errorf("%T %v", got, got)
+		}
+	})
+}
+
 func TestBodyOnTheSameNodeIsTheValueItself(t *testing.T) {
 	inBubble(t, func(c *cluster) {
 		a := c.node("a")
