@@ -76,7 +76,7 @@ func TestBodyOnTheSameNodeIsTheValueItself(t *testing.T) {
 	})
 }
 
-func TestUnclaimedTypeIsRawAndCanBePassedOn(t *testing.T) {
+func TestFault39UnclaimedTypeIsRawAndCanBePassedOn(t *testing.T) {
 	apart(t, func(c *cluster) {
 		a, b := c.node("a"), c.node("b")
 		home, back := a.sink()

@@ -173,7 +173,7 @@ type script struct{ io.Reader }
 
 func (script) Write(p []byte) (int, error) { return len(p), nil }
 
-func TestReplayedHandshakeIsRefused(t *testing.T) {
+func TestFault38ReplayedHandshakeIsRefused(t *testing.T) {
 	own := testOffer("me", "secret")
 	said, heard := record(t, own, own)
 	if _, err := listenHandshake(script{bytes.NewReader(said)}, own); !errors.Is(err, ErrWrongSecret) {

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-func TestStrangersAreRefusedAndReportedOnce(t *testing.T) {
+func TestFault38StrangersAreRefusedAndReportedOnce(t *testing.T) {
 	onBoth(t, func(t *testing.T, f fabric) {
 		refused := newRefusals()
 		l := f.listen(t, Options{Secret: []byte("right"), HandshakeTimeout: 200 * time.Millisecond, Refused: refused.report})
@@ -63,7 +63,7 @@ func TestStrangersAreRefusedAndReportedOnce(t *testing.T) {
 	})
 }
 
-func TestThousandHalfOpenConnectionsDoNotStopAGoodOne(t *testing.T) {
+func TestFault38ThousandHalfOpenConnectionsDoNotStopAGoodOne(t *testing.T) {
 	onBoth(t, func(t *testing.T, f fabric) {
 		refused := newRefusals()
 		const limit, count = 16, 1000
