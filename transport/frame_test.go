@@ -37,6 +37,10 @@ func decodeAll(r io.Reader, maxFrame int) (frames []Frame, err error) {
 		if err := d.Next(&f); err != nil {
 			return frames, err
 		}
+		memory, at := d.Memory(&f)
+		if there := memory[at : at+len(f.Body)]; len(there) > 0 && &there[0] != &f.Body[0] {
+			return frames, fmt.Errorf("the body of frame %d is not where Memory says", len(frames))
+		}
 		frames = append(frames, f)
 	}
 }
