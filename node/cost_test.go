@@ -58,6 +58,7 @@ func newHalfLink(t *testing.T) *halfLink {
 // taken is what the outbox holds, as its writer takes it. What was taken before must
 // not be used any more.
 func (h *halfLink) taken() []byte {
+	h.out.gather()
 	batch := h.out.buf
 	h.out.buf = batch[:0]
 	return batch

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"conclave/actor"
@@ -14,12 +15,18 @@ import (
 var errOutboxClosed = errors.New("outbox closed")
 
 // outbox gathers the frames for one lane of one connection. Senders append,
-// encoding on their own goroutine; one writer takes all there is and writes it
+// encoding on their own goroutine, plain mail by way of trays; one writer takes all
+// there is and writes it
 // as soon as the write before has returned: no timer, small batches when idle,
 // large ones under load.
 type outbox struct {
 	lane  transport.Lane
 	limit int // bytes above which senders wait
+
+	plainMax int           // see isPlain
+	laid     atomic.Uint32 // which trays are not empty, a bit for each
+	asleep   atomic.Bool   // the writer waits for kick
+	trays    [trays]tray
 
 	mu      sync.Mutex
 	enc     *transport.Encoder
@@ -27,7 +34,6 @@ type outbox struct {
 	mail    int // messages, calls and replies in buf
 	writing int // those of the batch that is being written
 	spare   []byte
-	asleep  bool // the writer waits for kick
 	closed  bool
 	parted  bool          // no more mail is taken
 	room    chan struct{} // closed when a full outbox has been taken
@@ -39,16 +45,21 @@ type outbox struct {
 
 func newOutbox(lane transport.Lane, limit, maxFrame int) *outbox {
 	return &outbox{
-		lane:  lane,
-		limit: limit,
-		enc:   transport.NewEncoder(maxFrame),
-		kick:  make(chan struct{}, 1),
+		lane:     lane,
+		limit:    limit,
+		plainMax: min(plainMax, maxFrame-frameOverhead),
+		enc:      transport.NewEncoder(maxFrame),
+		kick:     make(chan struct{}, 1),
 	}
 }
 
 // append adds f. With urgent false it waits while the outbox is full.
 // errOutboxClosed: the connection is over and f was not taken.
 func (o *outbox) append(ctx context.Context, f *transport.Frame, urgent bool) error {
+	plain := !urgent && o.isPlain(f)
+	if plain && o.put(f) {
+		return nil
+	}
 	o.mu.Lock()
 	for !urgent && len(o.buf) >= o.limit && !o.closed && !o.parted {
 		if o.room == nil {
@@ -70,6 +81,7 @@ func (o *outbox) append(ctx context.Context, f *transport.Frame, urgent bool) er
 		o.mu.Unlock()
 		return errOutboxClosed
 	}
+	o.gather() // what its sender sent before comes first
 	if len(o.buf) >= o.limit+urgentReserve {
 		// Answers and signals do not wait. A peer that makes us owe it so many
 		// and does not read them loses the link.
@@ -82,15 +94,22 @@ func (o *outbox) append(ctx context.Context, f *transport.Frame, urgent bool) er
 	if err == nil && isMail(f.Kind) {
 		o.mail++
 	}
-	wake := o.asleep && err == nil
-	if wake {
-		o.asleep = false
+	if plain && err == nil {
+		if code, ok := o.enc.TypeCode(f.Type); ok {
+			t, _ := o.tray(f.From)
+			t.learn(f.Type, code)
+		}
 	}
 	o.mu.Unlock()
-	if wake {
+	o.rouse()
+	return err
+}
+
+// rouse wakes the writer, if it sleeps.
+func (o *outbox) rouse() {
+	if o.asleep.Load() && o.asleep.CompareAndSwap(true, false) {
 		o.kick <- struct{}{}
 	}
-	return err
 }
 
 // run writes until the outbox is closed or a write fails.
@@ -99,13 +118,19 @@ func (o *outbox) run(conn transport.Conn) error {
 		// Others who are about to send get the chance to join this batch.
 		runtime.Gosched()
 		o.mu.Lock()
+		o.gather()
 		for len(o.buf) == 0 && !o.closed {
-			o.asleep = true
 			large := cap(o.buf) > smallBatch || cap(o.spare) > smallBatch
+			o.asleep.Store(true)
+			// Who has put something down before that has not roused us.
+			if o.gather(); len(o.buf) > 0 && o.asleep.CompareAndSwap(true, false) {
+				break
+			}
 			o.mu.Unlock()
 			o.sleep(large)
 			runtime.Gosched()
 			o.mu.Lock()
+			o.gather()
 		}
 		if o.closed {
 			o.mu.Unlock()
@@ -146,8 +171,9 @@ func (o *outbox) sleep(large bool) {
 	case <-timer.C:
 	}
 	o.mu.Lock()
-	if o.asleep {
+	if len(o.buf) == 0 {
 		o.buf, o.spare = nil, nil
+		o.clear()
 	}
 	o.mu.Unlock()
 	<-o.kick
@@ -165,6 +191,7 @@ const smallBatch = 64 << 10
 // part takes no more mail from now on; who waits for room is told so.
 func (o *outbox) part() {
 	o.mu.Lock()
+	o.shut()
 	o.parted = true
 	room := o.room
 	o.room = nil
@@ -181,22 +208,22 @@ func (o *outbox) close() {
 		o.mu.Unlock()
 		return
 	}
+	o.shut()
 	o.closed = true
-	room, wake := o.room, o.asleep
-	o.room, o.asleep, o.buf = nil, false, nil
+	room := o.room
+	o.room, o.buf = nil, nil
 	o.mu.Unlock()
 	if room != nil {
 		close(room)
 	}
-	if wake {
-		o.kick <- struct{}{}
-	}
+	o.rouse()
 }
 
 // count is how many frames have been appended.
 func (o *outbox) count() uint64 {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	o.gather()
 	return o.enc.Count()
 }
 
@@ -205,6 +232,7 @@ func (o *outbox) count() uint64 {
 func (o *outbox) unsent() int {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	o.gather()
 	return o.mail + o.writing
 }
 

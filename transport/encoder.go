@@ -118,6 +118,41 @@ func (e *Encoder) Append(dst []byte, f *Frame) ([]byte, error) {
 	return append(dst, f.Body...), nil
 }
 
+// TypeCode returns the code under which the peer knows a name that f.Type had in a
+// frame appended before. It says false if that was sent without one.
+func (e *Encoder) TypeCode(name string) (code uint64, ok bool) {
+	code = e.names.code(name, &e.lastType)
+	return code, code >= codeFirst
+}
+
+// AppendPlain is Append of a frame that has no more than Kind, From, To, Ref, a Type
+// whose TypeCode that is, and a Body; and is not too large. It needs no Encoder, so
+// several goroutines can make batches of their own, for Adopt to put them together.
+func AppendPlain(dst []byte, f *Frame, typeCode uint64) []byte {
+	n := 2 + uvarintLen(f.From) + uvarintLen(f.To) + uvarintLen(typeCode) + len(f.Body)
+	shape := byte(shapeType)
+	if f.Ref != 0 {
+		shape |= shapeRef
+		n += uvarintLen(f.Ref)
+	}
+	dst = binary.AppendUvarint(dst, uint64(n))
+	dst = append(dst, byte(f.Kind), shape)
+	dst = binary.AppendUvarint(dst, f.From)
+	dst = binary.AppendUvarint(dst, f.To)
+	if f.Ref != 0 {
+		dst = binary.AppendUvarint(dst, f.Ref)
+	}
+	dst = binary.AppendUvarint(dst, typeCode)
+	return append(dst, f.Body...)
+}
+
+// Adopt appends a batch of so many frames that AppendPlain has made, with codes of
+// this Encoder.
+func (e *Encoder) Adopt(dst, batch []byte, frames uint64) []byte {
+	e.count += frames
+	return append(dst, batch...)
+}
+
 // Count returns how many frames have been appended so far.
 func (e *Encoder) Count() uint64 { return e.count }
 

@@ -530,3 +530,36 @@ func (r *countingReader) Read(p []byte) (int, error) {
 	r.reads++
 	return r.Reader.Read(p)
 }
+
+func TestPlainFramesAreTheSameFrames(t *testing.T) {
+	whole, own := NewEncoder(0), NewEncoder(0)
+	first := Frame{Kind: Message, From: 1, To: 2, Type: "main.Job"}
+	want, err := whole.Append(nil, &first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, _ := own.Append(nil, &first)
+	code, ok := own.TypeCode(first.Type)
+	if !ok {
+		t.Fatal("the type has no code")
+	}
+	if _, ok := own.TypeCode("never seen"); ok {
+		t.Error("a type that was never sent has a code")
+	}
+	var batch []byte
+	frames := []Frame{
+		{Kind: Message, From: 1, To: 2, Type: first.Type, Body: []byte("body")},
+		{Kind: Call, From: 1 << 40, To: 1<<63 + 5, Ref: 1 << 20, Type: first.Type, Body: make([]byte, 300)},
+		{Kind: Reply, From: 127, To: 128, Ref: 1, Type: first.Type},
+	}
+	for i := range frames {
+		if want, err = whole.Append(want, &frames[i]); err != nil {
+			t.Fatal(err)
+		}
+		batch = AppendPlain(batch, &frames[i], code)
+	}
+	got = own.Adopt(got, batch, uint64(len(frames)))
+	if !bytes.Equal(got, want) || own.Count() != whole.Count() {
+		t.Errorf("%d frames, %x\nwant %d, %x", own.Count(), got, whole.Count(), want)
+	}
+}
