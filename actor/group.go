@@ -36,8 +36,8 @@ func (p *Process) Retract(service string) error {
 // without a sender: at once, or as soon as it is known, and then whenever it has
 // changed, until UnsubscribeCapable or p's end. Subscribing twice is subscribing
 // once. Changes that follow each other closely may come as one, but the last
-// always comes. Nobody waits for p: while its mailbox is half full it is not told,
-// and later of everything at once.
+// always comes. Nobody waits for p: while its mailbox is half full, or under [Wait]
+// full, it is not told, and later of everything at once.
 func (p *Process) SubscribeCapable(service string) error {
 	if p.sys.cfg.Directory == nil {
 		return ErrNoDirectory
@@ -54,8 +54,10 @@ func (p *Process) UnsubscribeCapable(service string) {
 }
 
 // Notify sends body to a process of this node, without a sender, unless its
-// mailbox is half full, so that other mail finds room, or it has ended. It says
-// whether it did, and never waits.
+// mailbox is half full, so that other mail finds room, or it has ended. Under Wait
+// other mail need not find room, and keeps a mailbox more than half full for as long
+// as its senders are quicker: there it must be full. It says whether it did, and
+// never waits.
 func (s *System) Notify(pid PID, body any) bool {
 	p := s.local(pid)
 	if p == nil {
@@ -63,7 +65,11 @@ func (s *System) Notify(pid PID, body any) bool {
 	}
 	b := &p.box
 	b.mu.Lock()
-	if b.closed || b.halfFull() {
+	full := b.halfFull()
+	if b.policy == Wait {
+		full = b.counted+int(b.unread.Load()) >= b.limit
+	}
+	if b.closed || full {
 		b.mu.Unlock()
 		return false
 	}

@@ -107,7 +107,7 @@ func (fs *follows) close() {
 	fs.running.Wait()
 }
 
-// How long to wait before a process whose mailbox was half full is told again,
+// How long to wait before a process whose mailbox had no room for it is told again,
 // and before ZooKeeper is asked again after it has refused to answer.
 const (
 	followRetry = 50 * time.Millisecond
