@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -280,37 +279,6 @@ func (p *peer) readBulk(c *connection) error {
 	}
 }
 
-// pace makes the reader of a bulk lane rest while small messages share the link.
-// Without it the reader, those who decode what it brings, and the collector keep
-// every processor of a small machine busy, and Go looks for what else the network
-// has brought only when one is idle, or every 10 ms. It rests for as long as it
-// worked, at most restMost; a stream that has the link to itself does not rest.
-type pace struct {
-	passed *passage
-	now    func() time.Duration
-
-	bytes int           // since the last rest
-	since time.Duration // when that was
-	seen  uint64        // how many small messages had come by then
-}
-
-const (
-	restEvery = 1 << 20 // bytes
-	restMost  = 500 * time.Microsecond
-)
-
-// read takes note of so many bytes.
-func (r *pace) read(n int) {
-	if r.bytes += n; r.bytes < restEvery {
-		return
-	}
-	if small := r.passed.count.Load(); small != r.seen {
-		r.seen = small
-		time.Sleep(min(r.now()-r.since, restMost))
-	}
-	r.bytes, r.since = 0, r.now()
-}
-
 // bulkWriter writes piece by piece and notes that it gets on.
 type bulkWriter struct {
 	transport.Conn
@@ -327,68 +295,6 @@ func (w *bulkWriter) Write(l transport.Lane, batch []byte) error {
 		batch = batch[n:]
 	}
 	return nil
-}
-
-// tally counts the bytes that are read.
-type tally struct {
-	io.Reader
-	count *atomic.Uint64
-	when  *atomic.Bool // nil: always
-}
-
-func (t *tally) Read(b []byte) (int, error) {
-	n, err := t.Reader.Read(b)
-	if t.when == nil || t.when.Load() {
-		t.count.Add(uint64(n))
-	}
-	return n, err
-}
-
-// passage is how many frames of the messages lane have been delivered, for the
-// bulk lane to wait for.
-type passage struct {
-	count  atomic.Uint64
-	wanted atomic.Bool // somebody waits
-
-	mu    sync.Mutex
-	moved sync.Cond
-	over  bool
-}
-
-// reach says that so many have been delivered.
-func (d *passage) reach(count uint64) {
-	d.count.Store(count)
-	if d.wanted.Load() {
-		d.mu.Lock()
-		d.moved.Broadcast()
-		d.mu.Unlock()
-	}
-}
-
-// wait waits for so many; false: they will not come. There is one who waits.
-func (d *passage) wait(count uint64) bool {
-	if d.count.Load() >= count {
-		return true
-	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.wanted.Store(true)
-	for d.count.Load() < count {
-		if d.over {
-			return false
-		}
-		d.moved.Wait()
-	}
-	d.wanted.Store(false)
-	return true
-}
-
-// end says that there will be no more.
-func (d *passage) end() {
-	d.mu.Lock()
-	d.over = true
-	d.moved.Broadcast()
-	d.mu.Unlock()
 }
 
 // sayBye sends the last frame, after all others.
