@@ -16,14 +16,14 @@ var errOutboxClosed = errors.New("outbox closed")
 
 // outbox gathers the frames for one lane of one connection. Senders append,
 // encoding on their own goroutine, plain mail by way of trays; one writer takes all
-// there is and writes it
-// as soon as the write before has returned: no timer, small batches when idle,
-// large ones under load.
+// there is and writes it as soon as the write before has returned: no timer, small
+// batches when idle, large ones under load.
 type outbox struct {
 	lane  transport.Lane
 	limit int // bytes above which senders wait
 
 	plainMax int           // see isPlain
+	full     atomic.Bool   // limit is reached: mail must wait, and goes on no tray
 	laid     atomic.Uint32 // which trays are not empty, a bit for each
 	asleep   atomic.Bool   // the writer waits for kick
 	trays    [trays]tray
@@ -91,6 +91,7 @@ func (o *outbox) append(ctx context.Context, f *transport.Frame, urgent bool) er
 	}
 	buf, err := o.enc.Append(o.buf, f)
 	o.buf = buf
+	o.grown()
 	if err == nil && isMail(f.Kind) {
 		o.mail++
 	}
@@ -103,6 +104,13 @@ func (o *outbox) append(ctx context.Context, f *transport.Frame, urgent bool) er
 	o.mu.Unlock()
 	o.rouse()
 	return err
+}
+
+// grown takes note that buf is longer. It is called under mu.
+func (o *outbox) grown() {
+	if len(o.buf) >= o.limit && !o.full.Load() {
+		o.full.Store(true)
+	}
 }
 
 // rouse wakes the writer, if it sleeps.
@@ -139,6 +147,9 @@ func (o *outbox) run(conn transport.Conn) error {
 		batch := o.buf
 		o.buf, o.spare = o.spare[:0], nil
 		o.mail, o.writing = 0, o.mail
+		if o.full.Load() {
+			o.full.Store(false)
+		}
 		room := o.room
 		o.room = nil
 		o.mu.Unlock()

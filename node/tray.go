@@ -53,7 +53,7 @@ func (o *outbox) tray(from uint64) (t *tray, bit uint32) {
 func (o *outbox) put(f *transport.Frame) bool {
 	t, bit := o.tray(f.From)
 	t.mu.Lock()
-	if t.shut || len(t.buf) >= trayRoom {
+	if t.shut || len(t.buf) >= trayRoom || o.full.Load() {
 		t.mu.Unlock()
 		return false
 	}
@@ -105,6 +105,7 @@ func (o *outbox) take(t *tray, bit uint32) {
 	o.mail += int(t.count)
 	t.buf, t.count = t.buf[:0], 0
 	o.laid.And(^bit)
+	o.grown()
 }
 
 // shut is gather for the last time: nothing is put on a tray from now on.

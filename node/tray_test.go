@@ -210,3 +210,29 @@ func TestNothingIsLeftLyingOnATray(t *testing.T) {
 		<-end
 	})
 }
+
+// Signals do not wait, and take in what is on the trays: that must not make room for
+// mail that has to wait, or those who send a message and end would fill the reserve
+// of the signals and lose the link.
+func TestSignalsLetNoMailIntoAFullOutbox(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const limit, senders = 64 << 10, 20_000
+		o := newOutbox(transport.Messages, limit, 1<<20)
+		o.overflow = func() { t.Error("the link is lost") }
+		var all sync.WaitGroup
+		for from := range uint64(senders) {
+			all.Go(func() {
+				f := transport.Frame{Kind: transport.Message, From: 1 + from, To: 7, Type: "[]uint8", Body: make([]byte, 1000)}
+				if o.append(t.Context(), &f, false) == nil {
+					_ = o.append(t.Context(), &transport.Frame{Kind: transport.Down, From: 1 + from, To: 7, Ref: 1}, true)
+				}
+			})
+		}
+		synctest.Wait()
+		if most := limit + trays*(trayRoom+2*plainMax); len(o.buf) > most {
+			t.Errorf("%d bytes wait, more than %d", len(o.buf), most)
+		}
+		o.close()
+		all.Wait()
+	})
+}
