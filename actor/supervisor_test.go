@@ -349,6 +349,8 @@ func TestSupervisorToldNonsenseSaysWhat(t *testing.T) {
 		"no code":     {Children: []Child{{Name: "a"}}},
 		"twice":       {Children: []Child{{Name: "a", Start: untilDone}, {Name: "a", Start: untilDone}}},
 		"strategy":    {Strategy: 9},
+		"back-off":    {Children: []Child{{Name: "a", Start: untilDone, Backoff: Backoff{From: 2, To: 1}}}},
+		"no From":     {Children: []Child{{Name: "a", Start: untilDone, Backoff: Backoff{To: 1}}}},
 		"in the tree": {Children: []Child{{Name: "a", Supervisor: &Supervisor{Period: -1}}}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -114,6 +114,10 @@ func (c Child) complete() (Child, error) {
 		return bad("its Restart is none of Permanent, Transient and Temporary")
 	case c.Backoff.From < 0 || c.Backoff.To < 0 || c.Backoff.Reset < 0:
 		return bad("its Backoff has a negative time")
+	case c.Backoff.To > 0 && c.Backoff.From > c.Backoff.To:
+		return bad("its Backoff has a From above its To")
+	case c.Backoff.From == 0 && c.Backoff.To > 0:
+		return bad("its Backoff has a To and no From")
 	case c.Handler != nil && c.StartTimeout != 0:
 		return bad("a Handler counts as started at once: it has no StartTimeout")
 	}

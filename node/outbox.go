@@ -34,6 +34,7 @@ type outbox struct {
 	mail    int // messages, calls and replies in buf
 	writing int // those of the batch that is being written
 	spare   []byte
+	heaped  bool // there was much on a tray
 	closed  bool
 	parted  bool          // no more mail is taken
 	room    chan struct{} // closed when a full outbox has been taken
@@ -128,7 +129,7 @@ func (o *outbox) run(conn transport.Conn) error {
 		o.mu.Lock()
 		o.gather()
 		for len(o.buf) == 0 && !o.closed {
-			large := cap(o.buf) > smallBatch || cap(o.spare) > smallBatch
+			large := cap(o.buf) > smallBatch || cap(o.spare) > smallBatch || o.heaped
 			o.asleep.Store(true)
 			// Who has put something down before that has not roused us.
 			if o.gather(); len(o.buf) > 0 && o.asleep.CompareAndSwap(true, false) {
@@ -161,7 +162,7 @@ func (o *outbox) run(conn transport.Conn) error {
 		}
 		o.mu.Lock()
 		o.writing = 0
-		if cap(batch) < 2*o.limit+smallBatch {
+		if cap(batch) <= max(4*o.limit, smallBatch) {
 			o.spare = batch[:0] // of use again; what a burst of signals needed is given back
 		}
 		o.mu.Unlock()
@@ -183,7 +184,7 @@ func (o *outbox) sleep(large bool) {
 	}
 	o.mu.Lock()
 	if len(o.buf) == 0 {
-		o.buf, o.spare = nil, nil
+		o.buf, o.spare, o.heaped = nil, nil, false
 		o.clear()
 	}
 	o.mu.Unlock()

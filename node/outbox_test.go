@@ -114,3 +114,30 @@ func TestRestingOutboxGivesItsBuffersBack(t *testing.T) {
 		}
 	})
 }
+
+func TestRestingOutboxGivesItsTraysBack(t *testing.T) {
+	running(t, func(t *testing.T, o *outbox, _ *writes, add func(n, size int)) {
+		room := func() int {
+			tray, _ := o.tray(1)
+			tray.mu.Lock()
+			defer tray.mu.Unlock()
+			return cap(tray.buf)
+		}
+		add(1, 10) // the peer knows the type now
+		o.mu.Lock()
+		for range 3 * trayRoom / 1000 {
+			if !o.put(&transport.Frame{Kind: transport.Message, From: 1, To: 2, Type: "bytes", Body: make([]byte, 1000)}) && room() < trayRoom {
+				t.Error("a tray that is not full takes no more")
+			}
+		}
+		o.mu.Unlock()
+		time.Sleep(bufferRest - 1)
+		if room() < trayRoom {
+			t.Errorf("%d bytes are kept of a tray that is used", room())
+		}
+		time.Sleep(2 * time.Nanosecond)
+		if synctest.Wait(); room() > 0 {
+			t.Errorf("%d bytes are kept of a tray that rests", room())
+		}
+	})
+}

@@ -103,6 +103,7 @@ func (o *outbox) take(t *tray, bit uint32) {
 	}
 	o.buf = o.enc.Adopt(o.buf, t.buf, t.count)
 	o.mail += int(t.count)
+	o.heaped = o.heaped || cap(t.buf) > trayRoom/2
 	t.buf, t.count = t.buf[:0], 0
 	o.laid.And(^bit)
 	o.grown()

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -38,6 +39,15 @@ func reached(c *conclavetest.Cluster, s actor.Sender, r *router.Router, calls in
 		}
 	}
 	return all
+}
+
+func TestServiceWithoutANameIsNotAnEmptySet(t *testing.T) {
+	conclavetest.Run(t, 0, 1, func(c *conclavetest.Cluster) {
+		err := router.RoundRobin(router.Service("")).Send(c.Node(0).Within(time.Minute), "x")
+		if err == nil || errors.Is(err, actor.ErrNoCapable) || !strings.Contains(err.Error(), "name") {
+			c.Error(err)
+		}
+	})
 }
 
 func TestMembersOfAServiceComeAndGoUnasked(t *testing.T) {

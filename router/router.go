@@ -11,12 +11,13 @@ import (
 // Members is who can be chosen.
 type Members struct {
 	service string
+	live    bool // the service's, and not pids
 	pids    []actor.PID
 }
 
 // Service is whoever offers the service when a message is sent. See
 // node.Register.
-func Service(name string) Members { return Members{service: name} }
+func Service(name string) Members { return Members{service: name, live: true} }
 
 // Fixed is these processes and no others.
 func Fixed(pids ...actor.PID) Members { return Members{pids: slices.Clone(pids)} }
@@ -24,7 +25,7 @@ func Fixed(pids ...actor.PID) Members { return Members{pids: slices.Clone(pids)}
 // now is who the members are. The slice is shared.
 func (m Members) now(s actor.Sender) ([]actor.PID, error) {
 	pids := m.pids
-	if m.service != "" {
+	if m.live {
 		var err error
 		if pids, err = s.GetCapable(m.service); err != nil {
 			return nil, err
@@ -37,7 +38,7 @@ func (m Members) now(s actor.Sender) ([]actor.PID, error) {
 }
 
 func (m Members) String() string {
-	if m.service == "" {
+	if !m.live {
 		return fmt.Sprintf("a fixed set of %d", len(m.pids))
 	}
 	return fmt.Sprintf("%q", m.service)
