@@ -44,7 +44,13 @@ func (p *Process) receive(timeout <-chan time.Time) (m Message, err error) {
 			}
 			return
 		}
-		if !p.sleepLocked(waitingMail, timeout) {
+		if timeout == nil {
+			// Here, and not in sleepLocked: each frame of a process that waits takes
+			// the garbage collector time.
+			if p.fallAsleep(waitingMail) {
+				<-p.wake
+			}
+		} else if !p.sleepLocked(waitingMail, timeout) {
 			return m, ErrTimeout
 		}
 	}
@@ -109,13 +115,14 @@ func (p *Process) sleep(w waitingFor, timeout <-chan time.Time) bool {
 	return p.sleepLocked(w, timeout)
 }
 
-// sleepLocked is sleep under box.mu, which it unlocks.
-func (p *Process) sleepLocked(w waitingFor, timeout <-chan time.Time) bool {
+// fallAsleep is called under box.mu, which it unlocks, by a process that is about to
+// receive from wake. It says no if there is nothing to wait for.
+func (p *Process) fallAsleep(w waitingFor) bool {
 	b := &p.box
 	for {
 		if p.stopping.Load() || w == waitingMail && len(b.in) > 0 || w == waitingReply && b.reply.there {
 			b.mu.Unlock()
-			return true
+			return false
 		}
 		if b.unread.Load() != int64(p.left) { // the count that others see may be behind
 			b.unread.Store(int64(p.left))
@@ -137,6 +144,15 @@ func (p *Process) sleepLocked(w waitingFor, timeout <-chan time.Time) bool {
 	}
 	p.shed()
 	b.mu.Unlock()
+	return true
+}
+
+// sleepLocked is sleep under box.mu, which it unlocks.
+func (p *Process) sleepLocked(w waitingFor, timeout <-chan time.Time) bool {
+	if !p.fallAsleep(w) {
+		return true
+	}
+	b := &p.box
 	if timeout == nil {
 		<-p.wake
 		return true

@@ -35,6 +35,9 @@ type outbox struct {
 	writing int // those of the batch that is being written
 	spare   []byte
 	heaped  bool // there was much on a tray
+	batches uint64
+	seen    uint64      // batches, when rest last looked
+	resting *time.Timer // to look again; nil: there is nothing to give back
 	closed  bool
 	parted  bool          // no more mail is taken
 	room    chan struct{} // closed when a full outbox has been taken
@@ -129,14 +132,16 @@ func (o *outbox) run(conn transport.Conn) error {
 		o.mu.Lock()
 		o.gather()
 		for len(o.buf) == 0 && !o.closed {
-			large := cap(o.buf) > smallBatch || cap(o.spare) > smallBatch || o.heaped
+			if o.resting == nil && (cap(o.buf) > smallBatch || cap(o.spare) > smallBatch || o.heaped) {
+				o.resting = time.AfterFunc(bufferRest, o.rest)
+			}
 			o.asleep.Store(true)
 			// Who has put something down before that has not roused us.
 			if o.gather(); len(o.buf) > 0 && o.asleep.CompareAndSwap(true, false) {
 				break
 			}
 			o.mu.Unlock()
-			o.sleep(large)
+			<-o.kick
 			runtime.Gosched()
 			o.mu.Lock()
 			o.gather()
@@ -148,6 +153,7 @@ func (o *outbox) run(conn transport.Conn) error {
 		batch := o.buf
 		o.buf, o.spare = o.spare[:0], nil
 		o.mail, o.writing = 0, o.mail
+		o.batches++
 		if o.full.Load() {
 			o.full.Store(false)
 		}
@@ -169,29 +175,23 @@ func (o *outbox) run(conn transport.Conn) error {
 	}
 }
 
-// sleep waits for a kick. Large buffers are given back when it takes long.
-func (o *outbox) sleep(large bool) {
-	if !large {
-		<-o.kick
-		return
-	}
-	timer := time.NewTimer(bufferRest)
-	defer timer.Stop()
-	select {
-	case <-o.kick:
-		return
-	case <-timer.C:
-	}
+// rest gives large buffers back if nothing has been written since it last looked.
+func (o *outbox) rest() {
 	o.mu.Lock()
-	if len(o.buf) == 0 {
+	defer o.mu.Unlock()
+	switch {
+	case o.closed:
+	case o.batches != o.seen || len(o.buf) > 0 || o.laid.Load() != 0:
+		o.seen = o.batches
+		o.resting.Reset(bufferRest)
+	default:
 		o.buf, o.spare, o.heaped = nil, nil, false
 		o.clear()
+		o.resting = nil
 	}
-	o.mu.Unlock()
-	<-o.kick
 }
 
-// bufferRest is how long a link keeps large buffers that it does not use.
+// bufferRest is how often it is looked whether a link still uses its large buffers.
 const bufferRest = time.Second
 
 // urgentReserve is how many bytes of answers and signals may wait above the limit.
@@ -224,6 +224,9 @@ func (o *outbox) close() {
 	o.closed = true
 	room := o.room
 	o.room, o.buf = nil, nil
+	if o.resting != nil {
+		o.resting.Stop()
+	}
 	o.mu.Unlock()
 	if room != nil {
 		close(room)
