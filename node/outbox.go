@@ -34,9 +34,8 @@ type outbox struct {
 	mail    int // messages, calls and replies in buf
 	writing int // those of the batch that is being written
 	spare   []byte
-	heaped  bool // there was much on a tray
-	batches uint64
-	seen    uint64      // batches, when rest last looked
+	heaped  bool        // there was much on a tray
+	seen    uint64      // how many frames there had been when rest last looked
 	resting *time.Timer // to look again; nil: there is nothing to give back
 	closed  bool
 	parted  bool          // no more mail is taken
@@ -130,21 +129,18 @@ func (o *outbox) run(conn transport.Conn) error {
 		// Others who are about to send get the chance to join this batch.
 		runtime.Gosched()
 		o.mu.Lock()
-		o.gather()
-		for len(o.buf) == 0 && !o.closed {
+		for o.gather(); len(o.buf) == 0 && !o.closed; o.gather() {
 			if o.resting == nil && (cap(o.buf) > smallBatch || cap(o.spare) > smallBatch || o.heaped) {
 				o.resting = time.AfterFunc(bufferRest, o.rest)
 			}
 			o.asleep.Store(true)
-			// Who has put something down before that has not roused us.
-			if o.gather(); len(o.buf) > 0 && o.asleep.CompareAndSwap(true, false) {
-				break
+			if o.laid.Load() != 0 && o.asleep.CompareAndSwap(true, false) {
+				continue // who has put that down before we fell asleep has not roused us
 			}
 			o.mu.Unlock()
 			<-o.kick
 			runtime.Gosched()
 			o.mu.Lock()
-			o.gather()
 		}
 		if o.closed {
 			o.mu.Unlock()
@@ -153,7 +149,6 @@ func (o *outbox) run(conn transport.Conn) error {
 		batch := o.buf
 		o.buf, o.spare = o.spare[:0], nil
 		o.mail, o.writing = 0, o.mail
-		o.batches++
 		if o.full.Load() {
 			o.full.Store(false)
 		}
@@ -175,14 +170,15 @@ func (o *outbox) run(conn transport.Conn) error {
 	}
 }
 
-// rest gives large buffers back if nothing has been written since it last looked.
+// rest gives large buffers back if nothing has been sent since it last looked.
 func (o *outbox) rest() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	switch {
+	o.gather()
+	switch frames := o.enc.Count(); {
 	case o.closed:
-	case o.batches != o.seen || len(o.buf) > 0 || o.laid.Load() != 0:
-		o.seen = o.batches
+	case frames != o.seen || len(o.buf) > 0:
+		o.seen = frames
 		o.resting.Reset(bufferRest)
 	default:
 		o.buf, o.spare, o.heaped = nil, nil, false
