@@ -67,7 +67,7 @@ func (s *System) Notify(pid PID, body any) bool {
 	b.mu.Lock()
 	full := b.halfFull()
 	if b.policy == Wait {
-		full = b.counted+int(b.unread.Load()) >= b.limit
+		full = b.size() >= b.limit
 	}
 	if b.closed || full {
 		b.mu.Unlock()
@@ -78,7 +78,7 @@ func (s *System) Notify(pid PID, body any) bool {
 }
 
 // halfFull says whether what nobody waits for finds no room. b.mu is held.
-func (b *mailbox) halfFull() bool { return b.counted+int(b.unread.Load()) >= max(b.limit/2, 1) }
+func (b *mailbox) halfFull() bool { return b.size() >= max(b.limit/2, 1) }
 
 // notify adds mail without a sender. p.box.mu is held, and released.
 func (p *Process) notify(body any) {

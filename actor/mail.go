@@ -100,7 +100,7 @@ func (p *Process) pushMail(mail []Mail, calls []openCall) (int, pushed) {
 	}
 	result := pushOK
 	n := len(mail)
-	if waiting := b.counted + int(b.unread.Load()); waiting+n > b.limit {
+	if waiting := b.size(); waiting+n > b.limit {
 		room := b.limit - waiting
 		if b.policy == Wait {
 			room += int(b.reserve)

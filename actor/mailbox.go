@@ -117,6 +117,9 @@ const fewMail = 16
 // segments are empty: who takes an item out clears its place.
 var segments = sync.Pool{New: func() any { return new(segment) }}
 
+// size is how many messages count against the limit. It is called under mu.
+func (b *mailbox) size() int { return b.counted + int(b.unread.Load()) }
+
 // append adds mail. It is called under mu. The parts of an item come one by one,
 // here and in push, and are written where they stay: to put an item together and
 // then copy it costs more than all the rest (the processor waits until what was
@@ -215,7 +218,7 @@ func (p *Process) push(from PID, body any, c *claims, reserve bool) pushed {
 	}
 	result := pushOK
 	if !signal {
-		if n := b.counted + int(b.unread.Load()); n >= b.limit {
+		if n := b.size(); n >= b.limit {
 			if b.policy == Refuse || !reserve || n-b.limit >= int(b.reserve) {
 				b.mu.Unlock()
 				return pushFull

@@ -12,7 +12,7 @@ func (p *Process) room() <-chan struct{} {
 	// First say that relief is wanted, then look: the process publishes its
 	// count, then looks whether relief is wanted, so one of the two sees.
 	b.wantsRelief.Store(true)
-	if b.counted+int(b.unread.Load()) < b.limit {
+	if b.size() < b.limit {
 		b.wantsRelief.Store(b.relief != nil || b.paused)
 		return nil
 	}
@@ -29,7 +29,7 @@ func (p *Process) relieve() {
 	b := &p.box
 	b.mu.Lock()
 	room := max(min((b.limit+1)/2, 32), b.limit/8)
-	if b.counted+int(b.unread.Load()) > b.limit-room {
+	if b.size() > b.limit-room {
 		b.mu.Unlock()
 		return
 	}
