@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"sync/atomic"
 	"time"
 )
 
@@ -39,10 +40,13 @@ func CloseSession(ctx context.Context, h Handover, dial func(ctx context.Context
 	if dial == nil {
 		dial = dialTCP
 	}
+	// A server may end the session, and the connection before its answer. Who asks
+	// next hears that there is no such session, but there was.
+	var attached atomic.Bool
 	for pause := minPause; ; pause = min(2*pause, maxPause) {
-		known, err := closeRound(ctx, h, dial)
+		err := closeRound(ctx, h, dial, &attached)
 		if err == nil {
-			return known, nil
+			return attached.Load(), nil
 		}
 		timer := time.NewTimer(pause)
 		select {
@@ -61,24 +65,20 @@ func dialTCP(ctx context.Context, address string) (net.Conn, error) {
 
 // closeRound asks every server once: the next when the one before has failed, or
 // has not answered for closeLag. It does not matter if two do it.
-func closeRound(ctx context.Context, h Handover, dial func(context.Context, string) (net.Conn, error)) (known bool, err error) {
-	type result struct {
-		known bool
-		err   error
-	}
+func closeRound(ctx context.Context, h Handover, dial func(context.Context, string) (net.Conn, error), attached *atomic.Bool) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	results := make(chan result, len(h.Servers))
+	results := make(chan error, len(h.Servers))
 	asked, answered := 0, 0
 	ask := func() {
 		address := h.Servers[asked]
 		asked++
 		go func() {
-			known, err := closeAt(ctx, h, address, dial)
+			err := closeAt(ctx, h, address, dial, attached)
 			if err != nil {
 				err = fmt.Errorf("%s: %w", address, err)
 			}
-			results <- result{known, err}
+			results <- err
 		}()
 	}
 	ask()
@@ -87,28 +87,29 @@ func closeRound(ctx context.Context, h Handover, dial func(context.Context, stri
 	var errs []error
 	for answered < asked {
 		select {
-		case r := <-results:
-			if r.err == nil {
-				return r.known, nil
+		case err := <-results:
+			if err == nil {
+				return nil
 			}
 			answered++
-			errs = append(errs, r.err)
+			errs = append(errs, err)
 		case <-lag.C:
 		}
 		if asked < len(h.Servers) {
 			ask()
 		}
 	}
-	return false, errors.Join(errs...)
+	return errors.Join(errs...)
 }
 
-// closeAt attaches to the session at one server and asks it to end it.
-func closeAt(ctx context.Context, h Handover, address string, dial func(context.Context, string) (net.Conn, error)) (known bool, err error) {
+// closeAt attaches to the session at one server and asks it to end it. Without an
+// error it has ended, then or before.
+func closeAt(ctx context.Context, h Handover, address string, dial func(context.Context, string) (net.Conn, error), attached *atomic.Bool) error {
 	ctx, cancel := context.WithTimeout(ctx, closeTime)
 	defer cancel()
 	c, err := dial(ctx, address)
 	if err != nil {
-		return false, err
+		return err
 	}
 	defer c.Close()
 	stop := context.AfterFunc(ctx, func() { c.Close() })
@@ -118,43 +119,44 @@ func closeAt(ctx context.Context, h Handover, address string, dial func(context.
 	_, err = c.Write(hello)
 	clear(hello)
 	if err != nil {
-		return false, err
+		return err
 	}
 	frame, err := readFrame(c)
 	if err != nil {
-		return false, err
+		return err
 	}
 	reply, err := parseConnectReply(frame)
 	clear(frame) // the password is in it
 	clear(reply.password)
 	switch {
 	case err != nil:
-		return false, err
+		return err
 	case reply.session == 0:
-		return false, nil
+		return nil
 	case reply.session != h.Session:
-		return false, fmt.Errorf("the server answered with session %#x", reply.session)
+		return fmt.Errorf("the server answered with session %#x", reply.session)
 	}
+	attached.Store(true)
 	if _, err := c.Write(partingFrame()); err != nil {
-		return true, err
+		return err
 	}
 	for {
 		frame, err := readFrame(c)
 		switch {
 		case err != nil:
-			return true, err // it may be done: the next attempt finds out
+			return err // it may be done: the next attempt finds out
 		case len(frame) < 16:
-			return true, fmt.Errorf("reply of %d bytes", len(frame))
+			return fmt.Errorf("reply of %d bytes", len(frame))
 		case int32(binary.BigEndian.Uint32(frame)) != partingXid:
 			continue
 		}
 		switch code := int32(binary.BigEndian.Uint32(frame[12:])); code {
 		case 0:
-			return true, nil
+			return nil
 		case codeSessionMoved:
-			return true, errors.New("another server has the session")
+			return errors.New("another server has the session")
 		default:
-			return true, fmt.Errorf("the server refused to end the session: error %d", code)
+			return fmt.Errorf("the server refused to end the session: error %d", code)
 		}
 	}
 }

@@ -85,6 +85,41 @@ func TestRealCloseSessionAtAnyServerOfAnEnsemble(t *testing.T) {
 	}
 }
 
+// A server of an ensemble may end the session and the connection without an answer.
+// The next to be asked knows of no such session.
+func TestSessionThatEndedWithoutAnAnswerWasKnown(t *testing.T) {
+	inBubble(t, func(w *world) {
+		u := w.open(1)
+		s := u.session()
+		h := s.Handover()
+		h.Servers = []string{"mute", "zkdev"}
+		known, err := CloseSession(bg, h, func(_ context.Context, address string) (net.Conn, error) {
+			behind, err := w.srv.Dial()
+			if err != nil || address != "mute" {
+				return behind, err
+			}
+			client, server := net.Pipe()
+			go io.Copy(behind, server)
+			go func() {
+				defer server.Close()
+				defer behind.Close()
+				attached, err := readFrame(behind)
+				if err != nil {
+					return
+				}
+				server.Write(append(binary.BigEndian.AppendUint32(nil, uint32(len(attached))), attached...))
+				readFrame(behind)
+			}()
+			return client, nil
+		})
+		if !known || err != nil {
+			w.t.Errorf("known %v, %v", known, err)
+		}
+		<-s.Done()
+		u.Close(bg)
+	})
+}
+
 // What a server of those tests does with a connection.
 type manner func(w *world, c net.Conn)
 
