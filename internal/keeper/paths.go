@@ -16,8 +16,10 @@ const DefaultRoot = "/conclave"
 //	<root>/nodes/<incarnation>              ephemeral; a running node, its NodeID as text
 //	<root>/services/<service>/<pid>         ephemeral; one who offers the service
 //	<root>/globals/<name>/<guid>-NNNNNNNNNN ephemeral, numbered; one candidate for the name
+//	<root>/tasks/<scope>/journal            persistent; the segments of the scope's records
+//	<root>/tasks/<scope>/workers/<guid>     ephemeral; a worker of the scope, its PID as text
 //
-// Names of services, globals and PIDs are escaped (see Escape), so that every
+// Names of services, globals, scopes and PIDs are escaped (see Escape), so that every
 // name actor.CheckName accepts is a good znode name. The zero Paths has the
 // default root. Values can be compared and copied.
 type Paths struct{ root string }
@@ -118,6 +120,23 @@ func (p Paths) CandidatePrefix(name, guid string) string {
 // Candidate is one candidate's znode, from a child of Global.
 func (p Paths) Candidate(name, child string) string {
 	return p.join("globals/" + Escape(name) + "/" + child)
+}
+
+// Tasks has a child for every scope of tasks.
+func (p Paths) Tasks() string { return p.join("tasks") }
+
+// TaskScope is what a scope of tasks has.
+func (p Paths) TaskScope(scope string) string { return p.join("tasks/" + Escape(scope)) }
+
+// TaskJournal has a child for every segment of the scope's records.
+func (p Paths) TaskJournal(scope string) string { return p.TaskScope(scope) + "/journal" }
+
+// TaskWorkers has a child for every worker of the scope.
+func (p Paths) TaskWorkers(scope string) string { return p.TaskScope(scope) + "/workers" }
+
+// TaskWorker is the entry of one worker of the scope.
+func (p Paths) TaskWorker(scope, guid string) string {
+	return p.TaskWorkers(scope) + "/" + Escape(guid)
 }
 
 // ParseCandidate takes a child of Global apart. ok is false for what no

@@ -23,6 +23,11 @@ func TestPathsLayTheTreeOut(t *testing.T) {
 			p.Global("the boss"):                 "/globals/the boss",
 			p.CandidatePrefix("boss", "0123"):    "/globals/boss/0123-",
 			p.Candidate("boss", "0123-00000001"): "/globals/boss/0123-00000001",
+			p.Tasks():                            "/tasks",
+			p.TaskScope("a/b"):                   "/tasks/a%2Fb",
+			p.TaskJournal("."):                   "/tasks/%2E/journal",
+			p.TaskWorkers("shop"):                "/tasks/shop/workers",
+			p.TaskWorker("shop", "01/23"):        "/tasks/shop/workers/01%2F23",
 		} {
 			if got != want+rest {
 				t.Errorf("root %q: %s, want %s", root, got, want+rest)
