@@ -355,13 +355,38 @@ func (g *Globals) find(ctx context.Context, name string) (*found, error) {
 // Holding says whether this node holds the name and may act as its holder at
 // this moment, and under which term.
 func (g *Globals) Holding(name string) (actor.Term, bool) {
+	t, ok := g.holding(name)
+	if !ok {
+		return actor.Term{}, false
+	}
+	return t.term, true
+}
+
+func (g *Globals) holding(name string) (*tenancy, bool) {
 	g.mu.Lock()
 	c := g.candidates[name]
 	g.mu.Unlock()
 	if c == nil {
-		return actor.Term{}, false
+		return nil, false
 	}
 	return c.holding()
+}
+
+// Fence is for a holder that writes to ZooKeeper: a Multi of that session with
+// the check in it is done only while the term's candidate znode is there, so
+// never after the name has passed, whatever the holder's node believes. It asks
+// ZooKeeper nothing. [ErrNotHolder]: this node does not act under that term now.
+//
+// The check holds for a moment longer than the term: its znode is deleted when
+// all that runs in it has returned.
+func (g *Globals) Fence(term actor.Term) (*keeper.Session, keeper.Op, error) {
+	t, ok := g.holding(term.Scope())
+	if !ok || t.term != term {
+		return nil, keeper.Op{}, fmt.Errorf("%s: %w", term, ErrNotHolder)
+	}
+	// By any version: the holder's PID is written into it some time. No other
+	// znode ever has this path, as there is a guid in it.
+	return t.lease.Session(), keeper.CheckOp(t.lease.Path(), keeper.AnyVersion), nil
 }
 
 // Candidacies is how many names this node stands for.

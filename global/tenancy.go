@@ -105,14 +105,11 @@ func (c *candidacy) hold(t *tenancy) {
 }
 
 // holding is the term that this candidacy holds, if it may act under it now.
-func (c *candidacy) holding() (actor.Term, bool) {
+func (c *candidacy) holding() (*tenancy, bool) {
 	c.mu.Lock()
 	t := c.held
 	c.mu.Unlock()
-	if t == nil || t.tenure.Check() != nil {
-		return actor.Term{}, false
-	}
-	return t.term, true
+	return t, t != nil && t.tenure.Check() == nil
 }
 
 // endOf says why a tenure's context ended.

@@ -8,6 +8,7 @@ import (
 
 	"conclave/actor"
 	"conclave/global"
+	"conclave/internal/keeper"
 )
 
 // CandidateOption changes a candidacy.
@@ -101,6 +102,15 @@ var ErrNoSuchTerm = global.ErrNoSuchTerm
 // Holding says whether this node holds the name and may act as its holder at
 // this moment, and under which term.
 func (n *Node) Holding(name string) (actor.Term, bool) { return n.globals.Holding(name) }
+
+// HolderFence is for the parts of the runtime whose holders write to ZooKeeper: a
+// Multi of that session with the check op in it is done only while the term's
+// candidate znode is there, so never after the name has passed, whatever this
+// node believes. It asks ZooKeeper nothing. [ErrNotHolder]: this node does not act
+// under that term now.
+func (n *Node) HolderFence(term actor.Term) (s *keeper.Session, op keeper.Op, err error) {
+	return n.globals.Fence(term)
+}
 
 // SendGlobal sends body to the holder of the name and follows it through a
 // failover until ctx ends. nil: it is in the mailbox of a holder. It is

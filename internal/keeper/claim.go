@@ -67,6 +67,9 @@ func (l *Lease) Until() time.Duration { return time.Duration(l.until.Load()) }
 // Path is the leased znode.
 func (l *Lease) Path() string { return l.path }
 
+// Session is the one that owns the leased znode.
+func (l *Lease) Session() *Session { return l.s }
+
 // Czxid is the transaction that made the leased znode.
 func (l *Lease) Czxid() int64 { return l.made }
 
