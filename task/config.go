@@ -78,6 +78,7 @@ const (
 	WorkerLost      EventKind = "worker lost"      // this node's worker is not sure of its tasks any more, and has stopped them: Err
 	TaskDead        EventKind = "task dead"        // Task, Err; on the dispatcher's node
 	TaskStuck       EventKind = "task stuck"       // a handler does not return although it should: Task
+	StrategyFailed  EventKind = "strategy failed"  // it panicked, and another choice was made: Task, Err
 	Skipped         EventKind = "skipped"          // something foreign or damaged in the store: Err
 )
 
@@ -115,4 +116,17 @@ func (c Config) withDefaults() (Config, error) {
 		c.Logger = slog.Default()
 	}
 	return c, nil
+}
+
+// tell tells whoever wants to know, and the log.
+func (c *Config) tell(e Event) {
+	switch e.Kind {
+	case TaskDead, TaskStuck, Skipped, StrategyFailed, WorkerLost:
+		c.Logger.Warn("tasks: "+string(e.Kind), "scope", e.Scope, "task", e.Task, "error", e.Err)
+	default:
+		c.Logger.Debug("tasks: "+string(e.Kind), "scope", e.Scope, "error", e.Err)
+	}
+	if c.OnEvent != nil {
+		c.OnEvent(e)
+	}
 }

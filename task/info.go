@@ -189,4 +189,6 @@ type ScheduleInfo struct {
 	Next    time.Time `json:"next,omitzero"`     // zero: never again
 	Fired   uint64    `json:"fired"`
 	Left    uint64    `json:"left"` // ticks left out by the policies
+	// Error is why it fires nothing: its line cannot be read on the dispatcher's node.
+	Error string `json:"error,omitempty"`
 }

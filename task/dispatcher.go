@@ -1,0 +1,289 @@
+package task
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"slices"
+	"time"
+
+	"conclave/actor"
+	"conclave/internal/keeper"
+	"conclave/node"
+)
+
+// dispatcher runs one term of a scope's dispatcher: it feeds a table with what it
+// hears, commits what has changed, and says what there is to say. Nothing else
+// writes the scope's records.
+type dispatcher struct {
+	n     *node.Node
+	scope string
+	cfg   Config
+	store Store
+
+	p       *actor.Process
+	self    actor.PID
+	table   *table
+	log     Log
+	watched map[actor.PID]actor.Ref
+}
+
+// globalName is the global that a scope's dispatcher is.
+func globalName(scope string) string { return "task:" + scope }
+
+// run is the code of the global.
+func (d *dispatcher) run(p *actor.Process) (err error) {
+	d = &dispatcher{n: d.n, scope: d.scope, cfg: d.cfg, store: d.store, p: p, self: p.Self(), watched: make(map[actor.PID]actor.Ref)}
+	d.cfg.tell(Event{Kind: DispatcherBegan, Scope: d.scope})
+	defer func() { d.cfg.tell(Event{Kind: DispatcherEnded, Scope: d.scope, Err: err}) }()
+
+	d.table = newTable(bounds{
+		live: d.cfg.MaxLive, bytes: d.cfg.MaxBytes, body: d.cfg.MaxBody, keep: d.cfg.Keep,
+		scope: d.scope, node: d.n.ID().Name, term: p.Term().Number(),
+	}, d.cfg.Strategy.Begin())
+	loading := d.table.loading()
+	if d.log, err = d.store.Open(p, p.Term(), loading.take); err != nil {
+		return d.ended(err)
+	}
+	loading.finish(now())
+	p.Spawn(d.watchWorkers, actor.Linked())
+	for {
+		if err := d.gather(); err != nil {
+			return d.ended(err)
+		}
+		d.table.settle(now())
+		if err := d.commit(); err != nil {
+			return d.ended(err)
+		}
+	}
+}
+
+// now is the time as records have it.
+func now() int64 { return time.Now().UnixMilli() }
+
+// ended is err, or why the term is over if that is behind it.
+func (d *dispatcher) ended(err error) error {
+	if d.p.Err() != nil {
+		return context.Cause(d.p)
+	}
+	return fmt.Errorf("task: dispatcher of %q: %w", d.scope, err)
+}
+
+// gather waits for news, or until something is due, and takes in all that is there.
+func (d *dispatcher) gather() error {
+	m, err := d.receive()
+	if errors.Is(err, actor.ErrTimeout) {
+		return nil
+	}
+	for n := 0; err == nil; n++ {
+		d.take(m)
+		if d.table.full() {
+			return nil
+		}
+		if n == 0 {
+			runtime.Gosched() // let those who are about to write do it: one commit for all
+		}
+		if m, err = d.p.ReceiveTimeout(0); errors.Is(err, actor.ErrTimeout) {
+			return nil
+		}
+	}
+	return err
+}
+
+// receive waits for the next message. The wall clock, which says when tasks and
+// ticks are due, may be set while it waits: so it looks every second.
+func (d *dispatcher) receive() (actor.Message, error) {
+	due := d.table.due()
+	if due == 0 {
+		return d.p.Receive()
+	}
+	wait := time.Duration(due-now()) * time.Millisecond
+	return d.p.ReceiveTimeout(max(0, min(wait, time.Second)))
+}
+
+// take gives the table a message.
+func (d *dispatcher) take(m actor.Message) {
+	n := &news{from: m.From}
+	if m.IsCall() {
+		n.call = m
+	}
+	switch {
+	case body[submitCall](m, n), body[outcomes](m, n), body[awaitCall](m, n), body[hello](m, n), body[progressed](m, n),
+		body[changeCall](m, n), body[showCall](m, n), body[listCall](m, n), body[statusCall](m, n),
+		body[scheduleCall](m, n), body[schedulesCall](m, n):
+	default:
+		if down, is := actor.As[actor.Down](m); is {
+			delete(d.watched, down.PID)
+			n.body = unreachable{pid: down.PID}
+			break
+		}
+		if all, is := actor.As[listing](m); is && m.From.SameNode(d.self) {
+			d.monitor(all)
+			n.body = all
+			break
+		}
+		return // a stranger's mail, or of a later version
+	}
+	d.table.step(n, now())
+}
+
+// body reads a message as a *T.
+func body[T any](m actor.Message, n *news) bool {
+	b, is := actor.As[*T](m)
+	if is && b != nil {
+		n.body = b
+	}
+	return is && b != nil
+}
+
+// monitor has us told when mail to a worker may have been lost.
+func (d *dispatcher) monitor(all listing) {
+	there := make(map[actor.PID]bool, len(all))
+	for _, w := range all {
+		there[w.pid] = true
+		if _, is := d.watched[w.pid]; !is {
+			d.watched[w.pid] = d.p.Monitor(w.pid)
+		}
+	}
+	for pid, ref := range d.watched {
+		if !there[pid] {
+			d.p.Demonitor(ref)
+			delete(d.watched, pid)
+		}
+	}
+}
+
+// commit makes durable what has changed, and then says what there is to say. A
+// worker that turns out to be gone is given nothing; the rest is tried again.
+func (d *dispatcher) commit() error {
+	for {
+		changes, workers := d.table.changes()
+		if len(changes) > 0 {
+			if err := d.p.CheckTerm(); err != nil {
+				return err
+			}
+			err := d.log.Commit(d.p, changes, workers)
+			var gone *WorkerGoneError
+			if errors.As(err, &gone) {
+				d.table.workerGone(gone.Worker)
+				d.table.recover()
+				d.table.give()
+				continue
+			}
+			if err != nil {
+				return err
+			}
+			d.table.counts.Commits++
+			d.table.counts.Changes += uint64(len(changes))
+		}
+		out, events := d.table.committed()
+		d.say(out)
+		for _, e := range events {
+			d.cfg.tell(e)
+		}
+		return nil
+	}
+}
+
+func (d *dispatcher) say(out []message) {
+	for _, m := range out {
+		if m.call != nil {
+			d.p.Reply(m.call.(actor.Message), m.body) // who asked may have gone: no matter
+			continue
+		}
+		d.p.Send(m.to, m.body) // if it is lost, a greeting mends it
+	}
+}
+
+// watchWorkers tells the dispatcher which workers there are, at first and after
+// every change. It ends with it, both ways.
+func (d *dispatcher) watchWorkers(p *actor.Process) error {
+	k := d.n.Keeper()
+	dir := k.Paths().TaskWorkers(d.scope)
+	known := make(map[string]listedWorker)
+	for {
+		s, err := k.Session(p)
+		if err != nil {
+			return err
+		}
+		changed := make(chan struct{}, 1)
+		wake := func() {
+			select {
+			case changed <- struct{}{}:
+			default:
+			}
+		}
+		names, err := d.workerNames(p, s, dir, wake)
+		if err == nil {
+			err = d.listWorkers(p, s, names, known, wake)
+		}
+		pause := time.NewTimer(listAgain)
+		if err != nil {
+			pause.Reset(100 * time.Millisecond)
+		}
+		select {
+		case <-changed:
+		case <-s.Done():
+		case <-pause.C: // the slow sweep: a watch may have been lost
+		case <-p.Done():
+			pause.Stop()
+			return context.Cause(p)
+		}
+		pause.Stop()
+	}
+}
+
+// listAgain is how often the workers are listed although nothing seems to have
+// changed.
+const listAgain = 30 * time.Second
+
+// workerNames lists the workers' znodes. What this dispatcher sees must not be
+// older than its term: its session has written since it began.
+func (d *dispatcher) workerNames(p *actor.Process, s *keeper.Session, dir string, wake func()) ([]string, error) {
+	names, _, err := s.Children(p, dir, wake)
+	if !errors.Is(err, keeper.ErrNoNode) {
+		return names, err
+	}
+	// Nobody has worked here yet: the first worker will make it.
+	if _, there, err := s.Exists(p, dir, wake); err != nil || there {
+		wake()
+		return nil, err
+	}
+	return nil, nil
+}
+
+// listWorkers reads who the workers are and tells the dispatcher.
+func (d *dispatcher) listWorkers(p *actor.Process, s *keeper.Session, names []string, known map[string]listedWorker, wake func()) error {
+	slices.Sort(names)
+	var all listing
+	for _, name := range names {
+		w, is := known[name]
+		if !is {
+			data, stat, err := s.Get(p, d.n.Keeper().Paths().TaskWorkers(d.scope)+"/"+name, nil)
+			if errors.Is(err, keeper.ErrNoNode) {
+				wake() // gone meanwhile: list again
+				continue
+			}
+			if err != nil {
+				return err
+			}
+			w = listedWorker{name: name}
+			if w.pid, err = actor.ParsePID(string(data)); err != nil || stat.EphemeralOwner == 0 {
+				d.cfg.tell(Event{Kind: Skipped, Scope: d.scope, Err: fmt.Errorf("worker znode %q is not of ours", name)})
+				w.pid = actor.PID{}
+			}
+			w.node = w.pid.Node().Name
+			known[name] = w
+		}
+		if !w.pid.IsZero() {
+			all = append(all, w)
+		}
+	}
+	for name := range known {
+		if !slices.Contains(names, name) {
+			delete(known, name)
+		}
+	}
+	return p.Send(d.self, all)
+}

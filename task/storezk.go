@@ -1,0 +1,64 @@
+package task
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"conclave/actor"
+	"conclave/internal/journal"
+	"conclave/internal/keeper"
+	"conclave/node"
+)
+
+// zkStore keeps a scope's records in ZooKeeper, in a journal.
+type zkStore struct {
+	n      *node.Node
+	scope  string
+	report func(error)
+}
+
+// Open waits for nothing: the holder of the term has a session.
+func (z *zkStore) Open(ctx context.Context, term actor.Term, load func(key string, value []byte) error) (Log, error) {
+	s, fence, err := z.n.HolderFence(term)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrDeposed, err)
+	}
+	paths := z.n.Keeper().Paths()
+	j, err := journal.Open(ctx, s, journal.Config{Dir: paths.TaskJournal(z.scope), Report: z.report}, fence, term.Number(), load)
+	if err != nil {
+		return nil, storeError(err)
+	}
+	return &zkLog{j: j, paths: paths, scope: z.scope}, nil
+}
+
+type zkLog struct {
+	j     *journal.Journal
+	paths keeper.Paths
+	scope string
+}
+
+// Commit is one Multi: the check of the term, of the workers, and the changes.
+func (l *zkLog) Commit(ctx context.Context, changes []Change, workers []string) error {
+	checks := make([]keeper.Op, len(workers))
+	for i, w := range workers {
+		checks[i] = keeper.CheckOp(l.paths.TaskWorker(l.scope, w), keeper.AnyVersion)
+	}
+	records := make([]journal.Change, len(changes))
+	for i, c := range changes {
+		records[i] = journal.Change{Key: c.Key, Value: c.Value}
+	}
+	err := l.j.Commit(ctx, records, checks...)
+	var unmet *journal.ConditionError
+	if errors.As(err, &unmet) {
+		return &WorkerGoneError{Worker: workers[unmet.Index]}
+	}
+	return storeError(err)
+}
+
+func storeError(err error) error {
+	if errors.Is(err, journal.ErrDeposed) {
+		return fmt.Errorf("%w: %w", ErrDeposed, err)
+	}
+	return err
+}

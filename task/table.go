@@ -1,0 +1,528 @@
+//conclave:pure
+
+package task
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"conclave/actor"
+)
+
+// table is all that a dispatcher knows and decides. It does nothing itself: step is
+// told what has happened and changes the table; changes is what has to be
+// committed for that, and committed, once that was done, what there is to say to
+// whom. Nothing is said before it is durable. Times are milliseconds since 1970.
+type table struct {
+	bounds bounds
+	pick   Picker
+	now    int64
+
+	entries map[string]*entry
+	classes map[string]*class
+	later   ordered[*entry]     // until they are due
+	ended   ordered[*entry]     // done and cancelled, by when
+	dead    ordered[*entry]     // by when
+	lines   map[string][]*entry // live tasks of each key, in order; the first may run
+	unique  map[string]*entry
+	live    int
+	bytes   int
+
+	members map[string]*member  // workers, by the names of their znodes
+	roll    []*member           // the same, in order
+	adrift  map[string][]*entry // loaded as running, with workers that were not met yet
+	bereft  []*member           // gone, and not all of their tasks are taken back yet
+	listed  bool                // the workers have been listed
+
+	schedules map[string]*scheduled
+	ticks     ordered[*scheduled]
+
+	serial    uint64 // the last one that was given
+	counters  counterRecord
+	unsaved   bool // the counters
+	waiters   map[string][]waiter
+	putOffAt  int64
+	counts    Counts
+	changed   map[*entry]struct{}
+	retimed   map[*scheduled]struct{}
+	dropped   []string // keys of records
+	fresh     []*entry // assigned since the last commit
+	decoded   []*entry // those with a decoded taskRecord
+	out       []message
+	size      int // of what is changed, about
+	happening []Event
+}
+
+// bounds are the table's part of a Config.
+type bounds struct {
+	live, bytes, body int
+	keep              Keep
+	scope             string
+	node              string
+	term              int64
+}
+
+// entry is one task.
+type entry struct {
+	id        string
+	raw       []byte      // its taskRecord, encoded
+	decoded   *taskRecord // the same, between two commits, if it was needed
+	class     *class
+	serial    uint64
+	submitted int64
+	digest    uint64
+	priority  int
+	attempts  int
+	key       string
+	unique    string
+	stateRecord
+
+	member   *member  // that runs it
+	at       int      // its place in the heap it is in
+	in       position // which one that is
+	fresh    bool     // it was assigned, and that is not committed
+	hasTask  bool     // its taskRecord is in the store,
+	rewrite  bool     // and has to be stored (again)
+	hasState bool     // its stateRecord is in the store,
+	moved    bool     // or has to be, although there was no attempt
+	gone     bool     // it is forgotten
+}
+
+// position says where a task that is not running is kept.
+type position uint8
+
+const (
+	nowhere position = iota
+	inReady
+	inLater
+	inLine // held
+	inEnded
+	inDead
+)
+
+// class is all tasks that the same workers can do.
+type class struct {
+	name  string
+	kind  string
+	needs map[string]string
+	ready ordered[*entry]
+}
+
+// waiter is a client that waits for a task to end.
+type waiter struct {
+	call  any
+	until int64
+}
+
+// message is what is to be said once all that has changed is committed: the
+// answer to a call, or mail to a process.
+type message struct {
+	call any
+	to   actor.PID
+	body any
+}
+
+// How long things take, in milliseconds.
+const (
+	longPoll    = 30_000 // a waiting client is told to ask again
+	greetAgain  = 5_000  // a worker that has not answered
+	greetAlways = 30_000 // any worker
+)
+
+// What one step may do at most, so that a commit stays small.
+const (
+	maxRecovered = 1_000
+	maxForgotten = 500
+	maxAssigned  = 1_000
+	maxBatch     = 256 << 10 // bytes of changes, after which no further step should be made
+)
+
+func newTable(b bounds, pick Picker) *table {
+	t := &table{
+		bounds: b, pick: pick,
+		entries: make(map[string]*entry), classes: make(map[string]*class),
+		lines: make(map[string][]*entry), unique: make(map[string]*entry),
+		members: make(map[string]*member), schedules: make(map[string]*scheduled),
+		waiters: make(map[string][]waiter), changed: make(map[*entry]struct{}), retimed: make(map[*scheduled]struct{}),
+	}
+	place := func(e *entry, i int) { e.at = i }
+	t.later = ordered[*entry]{place: place, less: func(a, b *entry) bool {
+		return cmp.Or(cmp.Compare(a.Due, b.Due), cmp.Compare(a.serial, b.serial)) < 0
+	}}
+	byEnd := func(a, b *entry) bool {
+		return cmp.Or(cmp.Compare(a.Ended, b.Ended), cmp.Compare(a.serial, b.serial)) < 0
+	}
+	t.ended = ordered[*entry]{place: place, less: byEnd}
+	t.dead = ordered[*entry]{place: place, less: byEnd}
+	t.ticks = ordered[*scheduled]{place: func(s *scheduled, i int) { s.at = i }, less: func(a, b *scheduled) bool {
+		return cmp.Or(cmp.Compare(a.next, b.next), cmp.Compare(a.rec.Spec.Name, b.rec.Spec.Name)) < 0
+	}}
+	return t
+}
+
+// next gives a number above all that were given before, by any dispatcher: the
+// counters in the store are ahead by up to reserve.
+func (t *table) next() uint64 {
+	const reserve = 10_000
+	t.serial++
+	if t.serial >= t.counters.Serial {
+		t.counters.Serial = t.serial + reserve
+		t.unsaved = true
+	}
+	return t.serial
+}
+
+// add takes a new task in.
+func (t *table) add(id string, r *taskRecord) *entry {
+	e := &entry{id: id, raw: encode(r), decoded: r, rewrite: true}
+	t.decoded = append(t.decoded, e)
+	t.enter(e, r)
+	e.Due = r.Due
+	t.touch(e)
+	t.counts.Submitted++
+	t.arrange(e)
+	return e
+}
+
+// enter puts the task into the table.
+func (t *table) enter(e *entry, r *taskRecord) {
+	e.serial, e.submitted, e.digest, e.priority, e.attempts = r.Serial, r.Submitted, r.Digest, r.Priority, r.Attempts
+	e.key, e.unique = r.Key, r.Unique
+	name := r.class()
+	c := t.classes[name]
+	if c == nil {
+		c = &class{name: name, kind: r.Kind, needs: r.Needs}
+		c.ready = ordered[*entry]{place: t.later.place, less: func(a, b *entry) bool {
+			return cmp.Or(cmp.Compare(b.priority, a.priority), cmp.Compare(a.serial, b.serial)) < 0
+		}}
+		t.classes[name] = c
+	}
+	e.class = c
+	t.entries[e.id] = e
+	t.revive(e)
+}
+
+// revive counts a live task, and gives it its keys.
+func (t *table) revive(e *entry) {
+	if !e.Phase.live() {
+		return
+	}
+	t.live++
+	t.bytes += e.weight()
+	if e.key != "" {
+		t.lines[e.key] = append(t.lines[e.key], e)
+	}
+	if e.unique != "" {
+		t.unique[e.unique] = e
+	}
+}
+
+// weight is about what a live task takes in the store.
+func (e *entry) weight() int { return len(e.raw) + len(e.id) + 150 }
+
+func (t *table) touch(e *entry) {
+	if _, is := t.changed[e]; !is {
+		t.changed[e] = struct{}{}
+		t.size += 200 + len(e.Result) + len(e.Progress) + len(e.Error)
+		if e.rewrite {
+			t.size += len(e.raw)
+		}
+	}
+}
+
+// record is the task as it was submitted; not to be changed.
+func (e *entry) record(t *table) *taskRecord {
+	if e.decoded == nil {
+		r, err := decodeTask(e.raw)
+		if err != nil { // it was decoded when it was loaded
+			r = taskRecord{Kind: e.class.kind, Serial: e.serial, Submitted: e.submitted, Attempts: e.attempts}
+		}
+		e.decoded = &r
+		t.decoded = append(t.decoded, e)
+	}
+	return e.decoded
+}
+
+// arrange puts a task that waits where it belongs.
+func (t *table) arrange(e *entry) {
+	t.unplace(e)
+	if e.Phase != queued {
+		return
+	}
+	switch {
+	case e.key != "" && t.lines[e.key][0] != e:
+		e.in = inLine
+	case e.Due > t.now:
+		e.in = inLater
+		t.later.push(e)
+	default:
+		e.in = inReady
+		e.class.ready.push(e)
+	}
+}
+
+func (t *table) unplace(e *entry) {
+	switch e.in {
+	case inReady:
+		e.class.ready.remove(e.at)
+	case inLater:
+		t.later.remove(e.at)
+	case inEnded:
+		t.ended.remove(e.at)
+	case inDead:
+		t.dead.remove(e.at)
+	}
+	e.in = nowhere
+}
+
+// state is the task's state for people.
+func (e *entry) state() State {
+	switch e.Phase {
+	case running:
+		return Running
+	case stopping:
+		return Stopping
+	case done:
+		return Done
+	case dead:
+		return Dead
+	case cancelled:
+		return Cancelled
+	}
+	switch e.in {
+	case inLater:
+		return Delayed
+	case inLine:
+		return Held
+	}
+	return Waiting
+}
+
+// end is the end of a live task.
+func (t *table) end(e *entry, p phase) {
+	t.unplace(e)
+	t.live--
+	t.bytes -= e.weight()
+	e.Phase, e.Ended, e.Due = p, t.now, 0
+	if e.unique != "" && t.unique[e.unique] == e {
+		delete(t.unique, e.unique)
+	}
+	switch p {
+	case done:
+		t.counts.Done++
+		t.strip(e)
+		e.Progress = nil
+	case dead:
+		t.counts.Dead++
+		t.happening = append(t.happening, Event{Kind: TaskDead, Scope: t.bounds.scope, Task: e.id, Err: fmt.Errorf("%s", e.Error)})
+	case cancelled:
+		t.counts.Cancelled++
+	}
+	t.bury(e)
+	t.touch(e)
+	for _, w := range t.waiters[e.id] {
+		t.answer(w.call, t.result(e))
+	}
+	delete(t.waiters, e.id)
+	if e.key == "" {
+		return
+	}
+	line := t.lines[e.key]
+	if i := slices.Index(line, e); i >= 0 {
+		line = slices.Delete(line, i, i+1)
+	}
+	if len(line) == 0 {
+		delete(t.lines, e.key)
+		return
+	}
+	t.lines[e.key] = line
+	t.arrange(line[0])
+}
+
+// bury puts a task that has ended among those that will be forgotten.
+func (t *table) bury(e *entry) {
+	if e.Phase == dead {
+		e.in = inDead
+		t.dead.push(e)
+		return
+	}
+	e.in = inEnded
+	t.ended.push(e)
+}
+
+// strip drops a body that is no longer needed, if that saves something.
+func (t *table) strip(e *entry) {
+	const little = 512
+	if len(e.raw) < little {
+		return
+	}
+	r := *e.record(t)
+	r.Body, r.Type = nil, ""
+	e.raw, e.decoded = encode(&r), nil
+	e.rewrite = true
+}
+
+// forget drops tasks that ended long ago, or too many.
+func (t *table) forget() {
+	n := 0
+	for _, of := range []struct {
+		heap *ordered[*entry]
+		age  int64
+		most int
+	}{{&t.ended, ms(t.bounds.keep.For), t.bounds.keep.Most}, {&t.dead, ms(t.bounds.keep.Dead), t.bounds.keep.DeadMost}} {
+		for ; n < maxForgotten; n++ {
+			e, ok := of.heap.first()
+			if !ok || of.heap.len() <= of.most && e.Ended+of.age > t.now {
+				break
+			}
+			t.drop(e)
+		}
+	}
+}
+
+// drop forgets a task that has ended.
+func (t *table) drop(e *entry) {
+	t.unplace(e)
+	delete(t.entries, e.id)
+	e.gone = true
+	t.touch(e)
+	if e.submitted > t.counters.Forgotten {
+		t.counters.Forgotten = e.submitted
+		t.unsaved = true
+	}
+}
+
+func (t *table) answer(call any, body any) {
+	t.out = append(t.out, message{call: call, body: body})
+}
+
+func (t *table) send(m *member, body any) {
+	t.out = append(t.out, message{to: m.pid, body: body})
+}
+
+// due is when something has to be done though nothing happens; 0: never.
+func (t *table) due() int64 {
+	at := int64(0)
+	earlier := func(d int64) {
+		if d > 0 && (at == 0 || d < at) {
+			at = d
+		}
+	}
+	if e, ok := t.later.first(); ok {
+		earlier(max(e.Due, 1))
+	}
+	if s, ok := t.ticks.first(); ok {
+		earlier(s.next)
+	}
+	if e, ok := t.ended.first(); ok {
+		earlier(e.Ended + ms(t.bounds.keep.For))
+	}
+	if e, ok := t.dead.first(); ok {
+		earlier(e.Ended + ms(t.bounds.keep.Dead))
+	}
+	for _, m := range t.members {
+		earlier(m.greeted + m.patience())
+	}
+	if len(t.waiters) > 0 {
+		earlier(t.now + longPoll/3)
+	}
+	if t.pending() {
+		earlier(t.now)
+	}
+	return at
+}
+
+// pending says whether a step without news would go on with something.
+func (t *table) pending() bool {
+	return len(t.bereft) > 0 || t.ended.len() > t.bounds.keep.Most || t.dead.len() > t.bounds.keep.DeadMost
+}
+
+// full says that what has changed should be committed before more is.
+func (t *table) full() bool { return t.size >= maxBatch }
+
+// changes is what has to be committed, and the workers that have to be there for
+// it. It can be asked again: it is about all that has changed since committed.
+func (t *table) changes() (all []Change, workers []string) {
+	for e := range t.changed {
+		switch {
+		case e.gone:
+			if e.hasTask {
+				all = append(all, Change{Key: taskKey + e.id})
+			}
+			if e.hasState {
+				all = append(all, Change{Key: stateKey + e.id})
+			}
+		default:
+			if e.rewrite {
+				all = append(all, Change{taskKey + e.id, e.raw})
+			}
+			if e.hasStateToTell() {
+				all = append(all, Change{stateKey + e.id, encode(&e.stateRecord)})
+			}
+		}
+	}
+	for s := range t.retimed {
+		all = append(all, Change{scheduleKey + s.rec.Spec.Name, encode(&s.rec)})
+	}
+	for _, key := range t.dropped {
+		all = append(all, Change{Key: key})
+	}
+	if t.unsaved {
+		all = append(all, Change{counterKey, encode(&t.counters)})
+	}
+	for _, e := range t.fresh {
+		if e.fresh && !slices.Contains(workers, e.Worker) {
+			workers = append(workers, e.Worker)
+		}
+	}
+	return all, workers
+}
+
+// hasStateToTell says whether the task stands otherwise than its taskRecord says.
+func (e *entry) hasStateToTell() bool {
+	return e.hasState || e.moved || e.Attempt > 0 || e.Phase != queued
+}
+
+// committed is told that all changes were, and says what there is to say.
+func (t *table) committed() (out []message, events []Event) {
+	for e := range t.changed {
+		e.hasState = e.hasStateToTell()
+		e.hasTask, e.rewrite = true, false
+	}
+	t.assignments()
+	out, events = t.out, t.happening
+	for _, e := range t.decoded {
+		e.decoded = nil
+	}
+	clear(t.changed)
+	clear(t.retimed)
+	t.dropped, t.fresh, t.decoded, t.out, t.happening, t.unsaved, t.size = nil, nil, nil, nil, nil, false, 0
+	return out, events
+}
+
+// assignments tells the workers what they were given.
+func (t *table) assignments() {
+	given := make(map[*member]*assign)
+	for _, e := range t.fresh {
+		if !e.fresh {
+			continue
+		}
+		e.fresh = false
+		a := given[e.member]
+		if a == nil {
+			a = &assign{Worker: e.member.name}
+			given[e.member] = a
+			t.send(e.member, a)
+		}
+		a.Tasks = append(a.Tasks, e.assignment(t))
+	}
+}
+
+func (e *entry) assignment(t *table) assignment {
+	r := e.record(t)
+	return assignment{
+		ID: e.id, Kind: r.Kind, Fence: e.Fence, Attempt: e.Attempt, Type: r.Type, Body: r.Body, Meta: r.Meta,
+		Key: r.Key, Progress: e.Progress, Timeout: r.Timeout, Beat: r.Beat,
+	}
+}

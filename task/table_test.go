@@ -1,0 +1,681 @@
+package task
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"conclave/actor"
+)
+
+// desk is a table with a store in memory and a clock of its own.
+type desk struct {
+	t     *testing.T
+	table *table
+	store map[string][]byte
+	now   int64
+	said  []message // since the last look
+	calls int
+	here  listing // the workers that have a znode
+	term  int64
+}
+
+func newDesk(t *testing.T, change ...func(*bounds)) *desk {
+	d := &desk{t: t, store: make(map[string][]byte), now: 1_800_000_000_000}
+	d.begin(change...)
+	return d
+}
+
+// begin has a new dispatcher take over.
+func (d *desk) begin(change ...func(*bounds)) {
+	d.term++
+	c, _ := Config{}.withDefaults()
+	b := bounds{live: c.MaxLive, bytes: c.MaxBytes, body: c.MaxBody, keep: c.Keep, scope: "s", node: "n", term: d.term}
+	for _, f := range change {
+		f(&b)
+	}
+	d.table = newTable(b, RoundRobin().Begin())
+	l := d.table.loading()
+	for k, v := range d.store {
+		if err := l.take(k, v); err != nil {
+			d.t.Fatal(err)
+		}
+	}
+	l.finish(d.now)
+	d.hear(actor.PID{}, d.here)
+}
+
+// hear gives the table news and commits what follows.
+func (d *desk) hear(from actor.PID, body any) {
+	d.table.step(&news{from: from, body: body}, d.now)
+	d.commit()
+}
+
+func (d *desk) commit() {
+	d.t.Helper()
+	for {
+		d.table.settle(d.now)
+		changes, workers := d.table.changes()
+		gone := ""
+		for _, w := range workers {
+			if !d.isHere(w) {
+				gone = w
+			}
+		}
+		if gone != "" {
+			d.table.workerGone(gone)
+			continue
+		}
+		for _, c := range changes {
+			if c.Value == nil {
+				delete(d.store, c.Key)
+				continue
+			}
+			d.store[c.Key] = c.Value
+		}
+		out, _ := d.table.committed()
+		d.said = append(d.said, out...)
+		if !d.table.pending() {
+			return
+		}
+	}
+}
+
+func (d *desk) isHere(name string) bool {
+	for _, w := range d.here {
+		if w.name == name {
+			return true
+		}
+	}
+	return false
+}
+
+// ask calls and returns the answer.
+func (d *desk) ask(body any) any {
+	d.t.Helper()
+	d.calls++
+	call := d.calls
+	d.table.step(&news{call: call, body: body}, d.now)
+	d.commit()
+	return d.answer(call)
+}
+
+// answer is what was said to a call; nil: nothing yet.
+func (d *desk) answer(call int) any {
+	for i, m := range d.said {
+		if m.call == call {
+			d.said = append(d.said[:i], d.said[i+1:]...)
+			return m.body
+		}
+	}
+	return nil
+}
+
+func (d *desk) submit(s Spec, opts ...Option) error {
+	d.t.Helper()
+	for _, o := range opts {
+		o(&s)
+	}
+	return d.ask(&submitCall{Specs: []Spec{s}}).(*submitAnswer).Problem.err()
+}
+
+func (d *desk) must(err error) {
+	d.t.Helper()
+	if err != nil {
+		d.t.Fatal(err)
+	}
+}
+
+func (d *desk) info(id string) Info {
+	d.t.Helper()
+	a := d.ask(&showCall{ID: id}).(*showAnswer)
+	d.must(a.Problem.err())
+	return a.Details.Info
+}
+
+func (d *desk) is(id string, want State) {
+	d.t.Helper()
+	if i := d.info(id); i.State != want {
+		d.t.Fatalf("%s is %s (attempt %d, %q), want %s", id, i.State, i.Attempt, i.Error, want)
+	}
+}
+
+func (d *desk) pass(by time.Duration) {
+	d.now += ms(by)
+	d.commit()
+}
+
+// hand is a worker in a test.
+type hand struct {
+	d    *desk
+	name string
+	pid  actor.PID
+}
+
+func (d *desk) worker(name string, slots int, kinds ...string) *hand {
+	d.t.Helper()
+	h := &hand{d: d, name: name, pid: actor.MakePID(actor.NodeID{Name: name, Address: "127.0.0.1:1", Incarnation: uint64(len(d.here) + 1)}, uint64(len(name)))}
+	d.here = append(d.here, listedWorker{name: name, node: name, pid: h.pid})
+	d.hear(actor.PID{}, d.here)
+	h.hello(slots, nil, kinds...)
+	return h
+}
+
+func (h *hand) hello(slots int, running []held, kinds ...string) {
+	b := &hello{Worker: h.name, Slots: slots, Running: running}
+	for _, k := range kinds {
+		b.Kinds = append(b.Kinds, offer{k, slots})
+	}
+	h.d.hear(h.pid, b)
+}
+
+// leave takes the worker's znode away; nobody is told yet.
+func (h *hand) leave() {
+	for i, w := range h.d.here {
+		if w.name == h.name {
+			h.d.here = append(h.d.here[:i:i], h.d.here[i+1:]...)
+			return
+		}
+	}
+}
+
+func (h *hand) dies() {
+	h.leave()
+	h.d.hear(actor.PID{}, h.d.here)
+}
+
+// given takes what the worker was assigned since the last look.
+func (h *hand) given() (all []assignment) {
+	left := h.d.said[:0]
+	for _, m := range h.d.said {
+		if a, is := m.body.(*assign); is && m.to == h.pid {
+			all = append(all, a.Tasks...)
+			continue
+		}
+		left = append(left, m)
+	}
+	h.d.said = left
+	return all
+}
+
+// one is the only task the worker was given.
+func (h *hand) one() assignment {
+	h.d.t.Helper()
+	all := h.given()
+	if len(all) != 1 {
+		h.d.t.Fatalf("%s was given %d tasks, want 1: %v", h.name, len(all), all)
+	}
+	return all[0]
+}
+
+// ends says how an attempt has ended, and returns whether that was refused.
+func (h *hand) ends(a assignment, how how, then ...Spec) (refused bool) {
+	h.d.t.Helper()
+	h.d.said = nil
+	h.d.hear(h.pid, &outcomes{Worker: h.name, List: []outcome{{ID: a.ID, Fence: a.Fence, How: how, Error: "why", Then: then}}})
+	for _, m := range h.d.said {
+		if r, is := m.body.(*recorded); is && m.to == h.pid {
+			return r.List[0].Refused
+		}
+	}
+	h.d.t.Fatal("nothing was recorded")
+	return false
+}
+
+func TestSubmittedTaskIsDoneOnce(t *testing.T) {
+	d := newDesk(t)
+	d.must(d.submit(Of("dig", 1, ID("a"))))
+	d.is("a", Waiting)
+	w := d.worker("w", 2, "dig")
+	a := w.one()
+	if a.Attempt != 1 || a.Fence == 0 || a.ID != "a" {
+		t.Errorf("%+v", a)
+	}
+	d.is("a", Running)
+	if w.ends(a, howDone) {
+		t.Error("its completion was refused")
+	}
+	d.is("a", Done)
+	if w.ends(a, howDone) {
+		t.Error("said again, it was refused: the worker would take it for lost")
+	}
+	d.begin()
+	d.is("a", Done)
+	if len(w.given()) != 0 {
+		t.Error("it was given out again")
+	}
+	d.must(d.submit(Of("dig", 1, ID("a"))))
+	d.is("a", Done)
+}
+
+func TestWorkerThatDiesGivesItsTaskToExactlyOneOther(t *testing.T) {
+	d := newDesk(t)
+	w, v := d.worker("w", 1, "dig"), d.worker("v", 1, "dig")
+	d.must(d.submit(Of("dig", 1, ID("a"))))
+	first, holder, other := w.given(), w, v
+	if len(first) == 0 {
+		first, holder, other = v.given(), v, w
+	}
+	holder.dies()
+	again := other.one()
+	if again.Attempt != 2 || again.Fence <= first[0].Fence {
+		t.Errorf("after %+v came %+v", first[0], again)
+	}
+	if !holder.ends(first[0], howDone) {
+		t.Error("the dead worker's late completion was accepted")
+	}
+	d.is("a", Running)
+	if other.ends(again, howDone) {
+		t.Error("the second worker's completion was refused")
+	}
+	d.is("a", Done)
+}
+
+func TestWorkerGoneWhenItsAssignmentIsCommittedWasGivenNothing(t *testing.T) {
+	d := newDesk(t)
+	w := d.worker("w", 1, "dig")
+	w.leave()
+	d.must(d.submit(Of("dig", 1, ID("a"))))
+	if got := w.given(); len(got) != 0 {
+		t.Errorf("a worker that is gone was given %v", got)
+	}
+	if i := d.info("a"); i.State != Waiting || i.Attempt != 0 || i.Failures != 0 {
+		t.Errorf("%+v: an assignment that was never committed counts", i)
+	}
+	if a := d.worker("v", 1, "dig").one(); a.Attempt != 1 {
+		t.Errorf("%+v", a)
+	}
+}
+
+func TestBacklogGoesToTheFirstWorkerThatComes(t *testing.T) {
+	d := newDesk(t)
+	for i := range 10 {
+		d.must(d.submit(Of("dig", i, ID(fmt.Sprint(i)))))
+	}
+	d.pass(time.Hour)
+	d.worker("cook", 10, "cook")
+	if got := d.worker("w", 10, "dig").given(); len(got) != 10 || got[0].ID != "0" || got[9].ID != "9" {
+		t.Errorf("given %v", got)
+	}
+}
+
+func TestSameIDIsTheSameTask(t *testing.T) {
+	d := newDesk(t)
+	d.must(d.submit(Of("dig", 1, ID("a"))))
+	d.must(d.submit(Of("dig", 1, ID("a"))))
+	if err := d.submit(Of("dig", 2, ID("a"))); err == nil || codeOf(err) != ErrConflict {
+		t.Errorf("another task of the same id: %v", err)
+	}
+	if d.table.live != 1 {
+		t.Errorf("%d live tasks", d.table.live)
+	}
+}
+
+func codeOf(err error) error {
+	for _, s := range codes {
+		if p := problemOf(err); codes[p.Code] == s {
+			return s
+		}
+	}
+	return nil
+}
+
+func TestUniqueKeyIsFreeAgainWhenItsTaskHasEnded(t *testing.T) {
+	d := newDesk(t)
+	w := d.worker("w", 1, "dig")
+	d.must(d.submit(Of("dig", 1, ID("a"), Unique("u"))))
+	err := d.submit(Of("dig", 1, ID("b"), Unique("u")))
+	if dup, is := err.(*DuplicateError); !is || dup.ID != "a" || dup.Unique != "u" {
+		t.Errorf("%v", err)
+	}
+	w.ends(w.one(), howDone)
+	d.must(d.submit(Of("dig", 1, ID("b"), Unique("u"))))
+}
+
+func TestTasksOfOneKeyRunOneAtATimeInOrder(t *testing.T) {
+	d := newDesk(t)
+	for i := range 3 {
+		d.must(d.submit(Of("dig", i, ID(fmt.Sprint(i)), Key("k"))))
+	}
+	w := d.worker("w", 10, "dig")
+	a := w.one()
+	d.is("1", Held)
+	w.ends(a, howFailed)
+	if a.ID != "0" || len(w.given()) != 0 {
+		t.Error("one behind a failed task of its key ran before that was tried again")
+	}
+	d.begin() // the order survives the dispatcher
+	w.hello(10, nil, "dig")
+	d.pass(2 * time.Second)
+	a = w.one()
+	if a.ID != "0" {
+		t.Fatalf("given %v", a)
+	}
+	w.ends(a, howDiscard)
+	for _, want := range []string{"1", "2"} {
+		if a = w.one(); a.ID != want {
+			t.Fatalf("given %v, want %s", a, want)
+		}
+		w.ends(a, howDone)
+	}
+}
+
+func TestRetriedTaskOfAKeyDoesNotJumpItsLine(t *testing.T) {
+	d := newDesk(t)
+	w := d.worker("w", 10, "dig")
+	d.must(d.submit(Of("dig", 0, ID("a"), Key("k"))))
+	w.ends(w.one(), howDiscard)
+	d.must(d.submit(Of("dig", 0, ID("b"), Key("k"))))
+	b := w.one()
+	d.must(d.ask(&changeCall{verbRetry, "a"}).(*changeAnswer).Problem.err())
+	d.is("a", Held)
+	d.begin()
+	w.hello(10, []held{{b.ID, b.Fence}}, "dig")
+	if got := w.given(); len(got) != 0 {
+		t.Errorf("%v was given beside another of its key", got)
+	}
+	w.ends(b, howDone)
+	if a := w.one(); a.ID != "a" {
+		t.Errorf("%v", a)
+	}
+}
+
+func TestPoisonIsDeadAfterItsAttempts(t *testing.T) {
+	d := newDesk(t)
+	w := d.worker("w", 10, "dig")
+	d.must(d.submit(Of("dig", 0, ID("a"), Attempts(3), BackOff(time.Second, time.Minute))))
+	d.must(d.submit(Of("dig", 0, ID("b"))))
+	var poison assignment
+	for _, a := range w.given() {
+		if a.ID == "a" {
+			poison = a
+			continue
+		}
+		w.ends(a, howDone)
+	}
+	w.ends(poison, howFailed)
+	d.is("a", Delayed)
+	d.pass(500 * time.Millisecond)
+	d.is("a", Delayed)
+	d.pass(time.Second)
+	w.ends(w.one(), howFailed)
+	d.pass(1500 * time.Millisecond)
+	d.is("a", Delayed)
+	d.pass(time.Second)
+	w.ends(w.one(), howFailed)
+	if i := d.info("a"); i.State != Dead || i.Failures != 3 || i.Error != "why" {
+		t.Errorf("%+v", i)
+	}
+	d.is("b", Done)
+	d.begin()
+	d.is("a", Dead)
+	d.must(d.ask(&changeCall{verbRetry, "a"}).(*changeAnswer).Problem.err())
+	w.hello(10, nil, "dig")
+	if a := w.one(); a.Attempt != 4 || len(a.Body) == 0 {
+		t.Errorf("%+v", a)
+	}
+}
+
+func TestPoisonThatKillsItsWorkersIsDead(t *testing.T) {
+	d := newDesk(t)
+	d.must(d.submit(Of("dig", 0, ID("a"), Attempts(3))))
+	for i := range 3 {
+		w := d.worker(fmt.Sprint("w", i), 1, "dig")
+		d.pass(time.Minute)
+		w.one()
+		w.dies()
+	}
+	d.is("a", Dead)
+}
+
+func TestAskingAgainUsesNoAttempt(t *testing.T) {
+	d := newDesk(t)
+	w := d.worker("w", 1, "dig")
+	d.must(d.submit(Of("dig", 0, ID("a"), Attempts(1))))
+	for range 5 {
+		a := w.one()
+		d.hear(w.pid, &outcomes{Worker: "w", List: []outcome{{ID: "a", Fence: a.Fence, How: howAgain, Delay: 1000}}})
+		d.is("a", Delayed)
+		d.pass(time.Second)
+	}
+	w.ends(w.one(), howReleased)
+	w.ends(w.one(), howLost)
+	d.is("a", Running)
+}
+
+func TestFollowersComeWithTheCompletion(t *testing.T) {
+	d := newDesk(t)
+	w := d.worker("w", 1, "dig", "mail")
+	d.must(d.submit(Of("dig", 0, ID("a"))))
+	a := w.one()
+	w.ends(a, howDone, Of("mail", 1), Of("mail", 2, ID("m"), Unique("u")), Of("mail", 3, Unique("u")))
+	d.is("a", Done)
+	if i := d.info("a/1"); i.Parent != "a" || i.Kind != "mail" {
+		t.Errorf("%+v", i)
+	}
+	d.is("m", Waiting)
+	if d.table.entries["a/3"] != nil {
+		t.Error("a follower whose unique key is taken was submitted")
+	}
+	if w.ends(a, howDone, Of("mail", 9, ID("z"))); d.table.entries["z"] != nil {
+		t.Error("followers of a completion that is said again were submitted again")
+	}
+}
+
+func TestQueueIsBounded(t *testing.T) {
+	d := newDesk(t, func(b *bounds) { b.live = 3 })
+	for i := range 3 {
+		d.must(d.submit(Of("dig", i, ID(fmt.Sprint(i)))))
+	}
+	if err := d.submit(Of("dig", 0, ID("x"))); codeOf(err) != ErrQueueFull {
+		t.Errorf("%v", err)
+	}
+	d.must(d.submit(Of("dig", 1, ID("1")))) // it is there already
+	w := d.worker("w", 1, "dig")
+	w.ends(w.one(), howDone)
+	d.must(d.submit(Of("dig", 0, ID("x"))))
+
+	small := newDesk(t, func(b *bounds) { b.bytes = 1000 })
+	small.must(small.submit(Of("dig", make([]byte, 500), ID("a"))))
+	if err := small.submit(Of("dig", make([]byte, 500), ID("b"))); codeOf(err) != ErrQueueFull {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestSubmitIsAllOrNothing(t *testing.T) {
+	d := newDesk(t)
+	d.must(d.submit(Of("dig", 0, ID("taken"))))
+	for what, bad := range map[string]Spec{
+		"conflict":  Of("dig", 1, ID("taken")),
+		"unique":    Of("dig", 1, ID("c"), Unique("u")),
+		"too large": Of("dig", make([]byte, DefaultMaxBody+1), ID("c")),
+		"no kind":   Of("", 1, ID("c")),
+		"no id":     Of("dig", 1),
+	} {
+		a := d.ask(&submitCall{Specs: []Spec{Of("dig", 0, ID("a")), Of("dig", 0, ID("b"), Unique("u")), bad}}).(*submitAnswer)
+		if a.Problem.err() == nil || d.table.entries["a"] != nil || d.table.live != 1 {
+			t.Errorf("%s: %v, %d live", what, a.Problem.err(), d.table.live)
+		}
+	}
+}
+
+func TestOldTasksAreForgottenAndLateRepetitionsAreNotRunAgain(t *testing.T) {
+	d := newDesk(t, func(b *bounds) { b.keep = Keep{For: time.Hour, Most: 2, Dead: 2 * time.Hour, DeadMost: 10} })
+	w := d.worker("w", 1, "dig")
+	for i := range 4 {
+		d.must(d.submit(Of("dig", i, ID(fmt.Sprint(i)))))
+		w.ends(w.one(), howDone)
+		d.pass(time.Second)
+	}
+	if d.table.entries["1"] != nil || d.table.entries["2"] == nil {
+		t.Error("not the two oldest were forgotten")
+	}
+	again := func(id string, ago time.Duration) error {
+		return d.ask(&submitCall{Specs: []Spec{Of("dig", id, ID(id))}, First: ms(ago)}).(*submitAnswer).Problem.err()
+	}
+	if err := again("1", 5*time.Second); codeOf(err) != ErrUnknownOutcome {
+		t.Errorf("a repetition of a task that was forgotten: %v", err)
+	}
+	d.begin(func(b *bounds) { b.keep = Keep{For: time.Hour, Most: 2, Dead: 2 * time.Hour, DeadMost: 10} })
+	if err := again("1", 5*time.Second); codeOf(err) != ErrUnknownOutcome {
+		t.Errorf("and after a fail-over: %v", err)
+	}
+	d.must(again("new", 100*time.Millisecond))
+	w.hello(1, nil, "dig")
+	w.ends(w.one(), howDiscard)
+	d.pass(61 * time.Minute)
+	if d.table.entries["3"] != nil || d.table.entries["new"] == nil {
+		t.Error("done tasks stay an hour, dead ones longer")
+	}
+	d.pass(time.Hour)
+	if len(d.table.entries) != 0 || len(d.store) != 1 {
+		t.Errorf("left: %v, %d records", d.table.entries, len(d.store))
+	}
+}
+
+func TestCancel(t *testing.T) {
+	d := newDesk(t)
+	cancel := func(id string) error { return d.ask(&changeCall{verbCancel, id}).(*changeAnswer).Problem.err() }
+	d.must(d.submit(Of("dig", 0, ID("a"))))
+	d.must(cancel("a"))
+	d.is("a", Cancelled)
+	d.must(cancel("a"))
+	w := d.worker("w", 1, "dig")
+	for id, how := range map[string]how{"f": howFailed, "d": howDone} {
+		d.must(d.submit(Of("dig", 0, ID(id))))
+		a := w.one()
+		d.must(cancel(id))
+		d.is(id, Stopping)
+		told := false
+		for _, m := range d.said {
+			ab, is := m.body.(*abandon)
+			told = told || is && m.to == w.pid && ab.List[0].ID == id && ab.Why == whyCancelled
+		}
+		if !told {
+			t.Error("the worker was not told")
+		}
+		w.ends(a, how)
+	}
+	d.is("f", Cancelled)
+	d.is("d", Done)
+	if codeOf(cancel("d")) != ErrState || codeOf(cancel("?")) != ErrNotFound {
+		t.Error(cancel("d"), cancel("?"))
+	}
+	d.must(d.submit(Of("dig", 0, ID("g"))))
+	w.one()
+	d.must(cancel("g"))
+	w.dies()
+	d.is("g", Cancelled)
+}
+
+func TestAssignmentThatWasLostIsSentAgain(t *testing.T) {
+	d := newDesk(t)
+	w := d.worker("w", 2, "dig")
+	d.must(d.submit(Of("dig", 0, ID("a"))))
+	a := w.one()
+	w.hello(2, nil, "dig") // it never came
+	if b := w.one(); b.ID != a.ID || b.Fence != a.Fence || b.Attempt != a.Attempt {
+		t.Errorf("%+v, then %+v", a, b)
+	}
+	w.hello(2, []held{{a.ID, a.Fence}}, "dig")
+	if got := w.given(); len(got) != 0 {
+		t.Errorf("what it has was sent again: %v", got)
+	}
+	d.said = nil
+	w.hello(2, []held{{a.ID, a.Fence}, {"other", 7}}, "dig")
+	if len(d.said) == 0 {
+		t.Fatal("it was not told of what is not its own")
+	}
+	for _, m := range d.said {
+		if ab, is := m.body.(*abandon); !is || len(ab.List) != 1 || ab.List[0].ID != "other" || ab.Why != whyNotYours {
+			t.Errorf("said %+v", m.body)
+		}
+	}
+}
+
+func TestNewDispatcherTakesBackWhatIsWithWorkersThatAreGone(t *testing.T) {
+	d := newDesk(t)
+	w, v := d.worker("w", 1, "dig"), d.worker("v", 1, "dig")
+	d.must(d.submit(Of("dig", 0, ID("a"))))
+	d.must(d.submit(Of("dig", 0, ID("b"))))
+	w.given()
+	mine := v.one()
+	w.leave()
+	d.begin()
+	v.hello(1, []held{{mine.ID, mine.Fence}}, "dig")
+	d.is(mine.ID, Running)
+	v.ends(mine, howDone)
+	if a := v.one(); a.Attempt != 2 {
+		t.Errorf("%+v", a)
+	}
+}
+
+func TestPriorityGoesFirstAndNeedsAreMet(t *testing.T) {
+	d := newDesk(t)
+	d.must(d.submit(Of("dig", 0, ID("low"), Priority(-1))))
+	d.must(d.submit(Of("dig", 0, ID("gpu"), Priority(9), Needs("gpu", "yes"))))
+	d.must(d.submit(Of("dig", 0, ID("normal"))))
+	d.must(d.submit(Of("dig", 0, ID("high"), Priority(5))))
+	w := d.worker("w", 1, "dig")
+	for _, want := range []string{"high", "normal", "low"} {
+		a := w.one()
+		if a.ID != want {
+			t.Fatalf("given %s, want %s", a.ID, want)
+		}
+		w.ends(a, howDone)
+	}
+	d.is("gpu", Waiting)
+	g := &hand{d: d, name: "g", pid: actor.MakePID(actor.NodeID{Name: "g", Address: "x:1", Incarnation: 9}, 9)}
+	d.here = append(d.here, listedWorker{name: "g", node: "g", pid: g.pid})
+	d.hear(actor.PID{}, d.here)
+	d.hear(g.pid, &hello{Worker: "g", Slots: 1, Kinds: []offer{{"dig", 1}}, Attributes: map[string]string{"gpu": "yes"}})
+	if a := g.one(); a.ID != "gpu" {
+		t.Error(a)
+	}
+}
+
+func TestWaitersAreAnsweredAtTheEndAndPutOffBefore(t *testing.T) {
+	d := newDesk(t)
+	w := d.worker("w", 1, "dig")
+	d.must(d.submit(Of("dig", 0, ID("a"))))
+	a := w.one()
+	if d.ask(&awaitCall{"a"}) != nil {
+		t.Fatal("answered before the end")
+	}
+	first := d.calls
+	d.pass(31 * time.Second)
+	d.pass(11 * time.Second)
+	if b, is := d.answer(first).(*awaitAnswer); !is || !b.Later {
+		t.Fatal("not put off")
+	}
+	d.ask(&awaitCall{"a"})
+	second := d.calls
+	d.hear(w.pid, &outcomes{Worker: "w", List: []outcome{{ID: "a", Fence: a.Fence, How: howDone, Result: []byte{1}, Type: "int"}}})
+	if b, is := d.answer(second).(*awaitAnswer); !is || b.Info.State != Done || b.Result[0] != 1 {
+		t.Fatal("not answered at the end")
+	}
+	if b := d.ask(&awaitCall{"a"}).(*awaitAnswer); b.Info.State != Done {
+		t.Error(b)
+	}
+	if b := d.ask(&awaitCall{"?"}).(*awaitAnswer); codeOf(b.Problem.err()) != ErrNotFound {
+		t.Error(b)
+	}
+}
+
+func TestRecordsThatCannotBeReadAreDeadTasks(t *testing.T) {
+	d := newDesk(t)
+	d.must(d.submit(Of("dig", 0, ID("a"))))
+	d.must(d.submit(Of("dig", 0, ID("b"))))
+	d.store[taskKey+"a"] = []byte("garbage")
+	d.store[stateKey+"b"] = []byte{0xc1}
+	d.store[stateKey+"orphan"] = encode(&stateRecord{})
+	d.store["foreign"] = []byte("?")
+	d.store[scheduleKey+"s"] = []byte("?")
+	d.begin()
+	d.is("a", Dead)
+	d.is("b", Dead)
+	d.must(d.submit(Of("dig", 0, ID("c"))))
+	if a := d.worker("w", 9, "dig").one(); a.ID != "c" {
+		t.Error(a)
+	}
+}
