@@ -74,17 +74,20 @@ func (e *DeadError) Error() string {
 // Unwrap makes it an ErrDead.
 func (e *DeadError) Unwrap() error { return ErrDead }
 
-// codes are the sentinels that travel.
-var codes = map[string]error{
-	"too large":    ErrTooLarge,
-	"bad task":     ErrBadTask,
-	"full":         ErrQueueFull,
-	"duplicate":    ErrDuplicate,
-	"conflict":     ErrConflict,
-	"not found":    ErrNotFound,
-	"state":        ErrState,
-	"unknown":      ErrUnknownOutcome,
-	"bad schedule": ErrBadSchedule,
+// codes are the sentinels that travel. Of several the first counts.
+var codes = []struct {
+	code string
+	err  error
+}{
+	{"bad schedule", ErrBadSchedule},
+	{"too large", ErrTooLarge},
+	{"bad task", ErrBadTask},
+	{"full", ErrQueueFull},
+	{"duplicate", ErrDuplicate},
+	{"conflict", ErrConflict},
+	{"not found", ErrNotFound},
+	{"state", ErrState},
+	{"unknown", ErrUnknownOutcome},
 }
 
 // problemOf is err for the way to a client.
@@ -93,9 +96,10 @@ func problemOf(err error) problem {
 		return problem{}
 	}
 	p := problem{Code: "other", Text: err.Error()}
-	for code, sentinel := range codes {
-		if errors.Is(err, sentinel) {
-			p.Code = code
+	for _, c := range codes {
+		if errors.Is(err, c.err) {
+			p.Code = c.code
+			break
 		}
 	}
 	var dup *DuplicateError
@@ -107,16 +111,19 @@ func problemOf(err error) problem {
 
 // err is what problemOf was given, as far as it travels.
 func (p problem) err() error {
-	switch sentinel, known := codes[p.Code]; {
-	case p.Code == "":
+	if p.Code == "" {
 		return nil
-	case sentinel == ErrDuplicate:
-		return &DuplicateError{ID: p.ID, Unique: p.Text}
-	case known:
-		return &remoteError{p.Text, sentinel}
-	default:
-		return errors.New(p.Text)
 	}
+	for _, c := range codes {
+		switch {
+		case c.code != p.Code:
+		case c.err == ErrDuplicate:
+			return &DuplicateError{ID: p.ID, Unique: p.Text}
+		default:
+			return &remoteError{p.Text, c.err}
+		}
+	}
+	return errors.New(p.Text)
 }
 
 // remoteError is an error that was met by the dispatcher.

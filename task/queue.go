@@ -65,9 +65,9 @@ func (q *Queue) stand() {
 	}
 	store := q.cfg.Store
 	if store == nil {
-		store = &zkStore{n: q.n, scope: q.scope, report: func(err error) {
+		store = ZooKeeper(q.n, q.scope, func(err error) {
 			q.cfg.tell(Event{Kind: Skipped, Scope: q.scope, Err: err})
-		}}
+		})
 	}
 	d := &dispatcher{n: q.n, scope: q.scope, cfg: q.cfg, store: store}
 	_, err := q.n.RegisterCandidate(q.ctx, globalName(q.scope), d.run)

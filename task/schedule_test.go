@@ -251,7 +251,9 @@ func TestBadSchedulesAreRefused(t *testing.T) {
 // A virtual year, in a zone with both changes of the clock, with dispatchers that
 // come and go, against what the calendar says.
 func TestYearWithDaylightSaving(t *testing.T) {
-	d := newDesk(t, func(b *bounds) { b.keep = Keep{For: 400 * 24 * time.Hour, Most: 1_000_000, Dead: time.Hour, DeadMost: 1} })
+	d := newDesk(t, func(b *bounds) {
+		b.keep = Keep{For: 400 * 24 * time.Hour, Most: 1_000_000, Dead: time.Hour, DeadMost: 1}
+	})
 	d.at("2027-01-01T00:00:00Z")
 	begin := time.UnixMilli(d.now)
 	lines := map[string]string{"night": "30 2 * * *", "hourly": "15 * * * *", "weekly": "0 9 * * MON"}
@@ -267,7 +269,9 @@ func TestYearWithDaylightSaving(t *testing.T) {
 			w.ends(a, howDone)
 		}
 		if i%97 == 0 {
-			d.begin(func(b *bounds) { b.keep = Keep{For: 400 * 24 * time.Hour, Most: 1_000_000, Dead: time.Hour, DeadMost: 1} })
+			d.begin(func(b *bounds) {
+				b.keep = Keep{For: 400 * 24 * time.Hour, Most: 1_000_000, Dead: time.Hour, DeadMost: 1}
+			})
 			w.hello(1000, nil, "dig")
 		}
 	}

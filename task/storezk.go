@@ -11,6 +11,13 @@ import (
 	"conclave/node"
 )
 
+// ZooKeeper is the Store that a Queue has by default: a journal in ZooKeeper, under
+// the scope's own znode, written under the check of the dispatcher's candidate
+// znode. report is told of what was foreign or damaged in it, and skipped.
+func ZooKeeper(n *node.Node, scope string, report func(error)) Store {
+	return &zkStore{n: n, scope: scope, report: report}
+}
+
 // zkStore keeps a scope's records in ZooKeeper, in a journal.
 type zkStore struct {
 	n      *node.Node

@@ -1,6 +1,7 @@
 package task
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -311,13 +312,12 @@ func TestSameIDIsTheSameTask(t *testing.T) {
 	}
 }
 
+// codeOf is the sentinel that a client is told.
 func codeOf(err error) error {
-	for _, s := range codes {
-		if p := problemOf(err); codes[p.Code] == s {
-			return s
-		}
+	if err == nil {
+		return nil
 	}
-	return nil
+	return errors.Unwrap(problemOf(err).err())
 }
 
 func TestUniqueKeyIsFreeAgainWhenItsTaskHasEnded(t *testing.T) {
@@ -607,6 +607,24 @@ func TestNewDispatcherTakesBackWhatIsWithWorkersThatAreGone(t *testing.T) {
 	v.ends(mine, howDone)
 	if a := v.one(); a.Attempt != 2 {
 		t.Errorf("%+v", a)
+	}
+}
+
+func TestFencesRiseThoughAllTasksAreForgotten(t *testing.T) {
+	d := newDesk(t)
+	w := d.worker("w", 1, "dig")
+	var last uint64
+	for i := range 3 {
+		d.must(d.submit(Of("dig", i, ID("a"))))
+		a := w.one()
+		if a.Fence <= last {
+			t.Errorf("fence %d after %d", a.Fence, last)
+		}
+		last = a.Fence
+		w.ends(a, howDone)
+		d.must(d.ask(&changeCall{verbDelete, "a"}).(*changeAnswer).Problem.err())
+		d.begin()
+		w.hello(1, nil, "dig")
 	}
 }
 
