@@ -10,7 +10,7 @@ import (
 // below it.
 var floors = [][]string{
 	{"actor", "transport", "codec", "internal/keeper", "internal/guard", "history", "zkdev"},
-	{"registry", "global", "router", "internal/journal"},
+	{"registry", "global", "router", "internal/journal", "internal/jsonbody"},
 	{"node"},
 	{"task", "shard"},
 	{"observer", "gateway"},
