@@ -9,7 +9,7 @@ import (
 // floors; siblings never meet. A name that ends in /... stands for all packages
 // below it.
 var floors = [][]string{
-	{"actor", "transport", "codec", "internal/keeper", "internal/guard", "history", "zkdev"},
+	{"actor", "transport", "codec", "internal/keeper", "internal/guard", "internal/calendar", "history", "zkdev"},
 	{"registry", "global", "router", "internal/journal"},
 	{"node"},
 	{"task", "shard"},
@@ -26,6 +26,7 @@ var beside = []string{"conclavetest", "internal/zktest", "internal/netns", "inte
 var guests = map[string][]string{
 	"github.com/go-zookeeper/zk":        {"internal/keeper"},
 	"github.com/hashicorp/yamux":        {"transport"},
+	"github.com/netresearch/go-cron":    {"internal/calendar"},
 	"github.com/vmihailenco/msgpack/v5": {"codec"},
 	"golang.org/x/sys":                  {"internal/keeper", "internal/guard", "cmd/...", "internal/cost"},
 }
