@@ -9,7 +9,7 @@ import (
 // floors; siblings never meet. A name that ends in /... stands for all packages
 // below it.
 var floors = [][]string{
-	{"actor", "transport", "codec", "internal/keeper", "internal/guard", "history", "zkdev"},
+	{"actor", "transport", "codec", "internal/keeper", "internal/guard", "internal/calendar", "history", "zkdev"},
 	{"registry", "global", "router", "internal/journal", "internal/jsonbody"},
 	{"node"},
 	{"task", "shard"},
@@ -19,13 +19,15 @@ var floors = [][]string{
 
 // beside are packages for tests: they may import any other, and only tests and
 // each other may import them.
-var beside = []string{"conclavetest", "internal/zktest", "internal/netns", "internal/realtest", "internal/archtest", "internal/explore", "internal/mutants", "internal/mutants/try", "internal/judges", "internal/endurance", "internal/failover", "internal/pairs", "internal/soak", "internal/cost"}
+var beside = []string{"conclavetest", "internal/zktest", "internal/netns", "internal/realtest", "internal/archtest", "internal/explore", "internal/mutants", "internal/mutants/try", "internal/judges", "internal/endurance", "internal/failover", "internal/pairs", "internal/soak", "internal/cost", "task/storetest"}
 
 // guests are the modules of others and the packages that may import them, tests
 // aside.
 var guests = map[string][]string{
 	"github.com/go-zookeeper/zk":        {"internal/keeper"},
 	"github.com/hashicorp/yamux":        {"transport"},
+	"github.com/netresearch/go-cron":    {"internal/calendar"},
+	"github.com/oklog/ulid/v2":          {"task"},
 	"github.com/vmihailenco/msgpack/v5": {"codec"},
 	"golang.org/x/sys":                  {"internal/keeper", "internal/guard", "cmd/...", "internal/cost"},
 }

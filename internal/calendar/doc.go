@@ -14,7 +14,8 @@
 //	@at 2026-12-24T18:00:00+01:00                       once
 //
 // A field is * or ? (any), a value, a range a-b, one of these with a step (*/n, a-b/n;
-// a/n is a to the largest), or a list of them with commas. Months and days of the
+// a/n goes to the largest value, which is 7 for the day of
+// the week), or a list of them with commas. Months and days of the
 // week have names of three letters, in capitals or not; 0 and 7 are Sunday. A range
 // may wrap: 22-2, FRI-MON. If both day fields are restricted, either suffices, as in
 // crontab(5): "0 0 13 * FRI" is every Friday and every 13th. A field with * and a step

@@ -78,6 +78,10 @@ func TestClockChanges(t *testing.T) {
 			[]string{"2026-03-29T21:00:00Z"}},
 		{"beyond the tables of the database", "Europe/Berlin", "30 2 * * *", "2099-03-29T00:00:00Z",
 			[]string{"2099-03-29T01:00:00Z", "2099-03-30T00:30:00Z"}},
+		{"the last day of a leap year beyond the tables", "Europe/Berlin", "0 */12 * * *", "2040-12-30T23:30:00Z",
+			[]string{"2040-12-31T11:00:00Z", "2040-12-31T23:00:00Z", "2041-01-01T11:00:00Z"}},
+		{"an interval over the last day of a leap year", "Europe/Berlin", "30 * * * *", "2040-12-31T21:45:00Z",
+			[]string{"2040-12-31T22:30:00Z", "2040-12-31T23:30:00Z", "2041-01-01T00:30:00Z"}},
 	} {
 		got := ticks(parsed(t, "CRON_TZ="+c.zone+" "+c.line, Options{}), at(t, c.from), len(c.want))
 		if !slices.Equal(got, c.want) {

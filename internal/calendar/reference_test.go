@@ -11,7 +11,7 @@ import (
 
 var (
 	seedFlag  = flag.Uint64("calendar.seed", 0, "replay the random lines of this seed")
-	linesFlag = flag.Int("calendar.lines", 4000, "how many random lines to try")
+	linesFlag = flag.Int("calendar.lines", 1000, "how many random lines to try")
 )
 
 // randomField is a field as text, and what it means, made together: nothing is read
@@ -23,9 +23,13 @@ type randomField struct {
 }
 
 func drawField(r *rand.Rand, low, high int) randomField {
+	modulus, largest := 64, high
+	if high == 6 { // days of the week: Sunday is 7, too
+		modulus, largest = 7, 7
+	}
 	all := func(from, to, step int) (set uint64) {
 		for v := from; v <= to; v += step {
-			set |= 1 << v
+			set |= 1 << (v % modulus)
 		}
 		return set
 	}
@@ -40,8 +44,8 @@ func drawField(r *rand.Rand, low, high int) randomField {
 				return fmt.Sprintf("%d-%d/%d", a, b, step), all(a, b, step)
 			}
 		case 2:
-			if high-a+1 > step {
-				return fmt.Sprintf("%d/%d", a, step), all(a, high, step)
+			if largest-a+1 > step {
+				return fmt.Sprintf("%d/%d", a, step), all(a, largest, step)
 			}
 		case 3:
 			return fmt.Sprintf("*/%d", step), all(low, high, step)

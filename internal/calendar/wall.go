@@ -42,9 +42,8 @@ func (w wall) shown(after time.Time) (time.Time, bool) {
 		if r.IsZero() {
 			break
 		}
-		_, offset := t.Zone()
-		_, end := t.ZoneBounds()
-		at := r.Add(-time.Duration(offset) * time.Second).In(w.zone)
+		at := w.at(r, t)
+		end := change(t)
 		if end.IsZero() || at.Before(end) {
 			return at, true
 		}
@@ -70,17 +69,34 @@ func (w wall) reached(after time.Time) (time.Time, bool) {
 
 // reach is the first instant at which the clock shows r or, having jumped, more.
 func (w wall) reach(r time.Time) time.Time {
-	for t := r.Add(-24 * time.Hour).In(w.zone); ; {
-		_, offset := t.Zone()
-		start, end := t.ZoneBounds()
-		at := r.Add(-time.Duration(offset) * time.Second).In(w.zone)
-		switch {
-		case !end.IsZero() && !at.Before(end):
-			t = end // not reached before the clock was changed
-		case at.Before(start):
-			return start // the change went past it
-		default:
+	t := r.Add(-24 * time.Hour).In(w.zone) // no clock shows r yet
+	for {
+		at := w.at(r, t)
+		if at.Before(t) {
+			return t // the change at t went past it
+		}
+		end := change(t)
+		if end.IsZero() || at.Before(end) {
 			return at
 		}
+		t = end
 	}
+}
+
+// at is when a clock that is never changed, and is right at t, shows r.
+func (w wall) at(r, t time.Time) time.Time {
+	_, offset := t.Zone()
+	return r.Add(-time.Duration(offset) * time.Second).In(w.zone)
+}
+
+// change is the end of the time during which the clock is not changed, from t on. The
+// zero time is never; not every end is a change.
+func change(t time.Time) time.Time {
+	_, end := t.ZoneBounds()
+	if !end.IsZero() && !end.After(t) {
+		// golang.org/issue/81583: on the last day of a leap year, in a year
+		// beyond the zone's table, the end is that day's beginning.
+		end = t.Truncate(24 * time.Hour).Add(24 * time.Hour)
+	}
+	return end
 }

@@ -62,7 +62,7 @@ type writing struct {
 // prepare plans the commit.
 func (w *writing) prepare(changes []Change) {
 	j := w.j
-	w.plan = j.table.plan(changes, len(j.tail), j.cfg.Segment)
+	w.plan = j.table.plan(changes)
 	w.sequence = j.sequence + 1
 	seal(w.plan.block, j.term, w.sequence)
 	newest := j.table.newest()
@@ -202,7 +202,7 @@ func (w *writing) refused(ctx context.Context, index int, err error) (done bool,
 		return false, &ConditionError{Index: index - 1, Check: w.checks[index-1], Err: err}
 	}
 	// The fence holds, so no other writer has done this: somebody's hands have.
-	if w.hands++; w.hands > maxDrop+4 {
+	if w.hands++; w.hands > w.j.table.limits.drop+4 {
 		return false, fmt.Errorf("journal: commit: %w", err)
 	}
 	if index > own {

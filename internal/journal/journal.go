@@ -109,7 +109,7 @@ func Open(ctx context.Context, s *keeper.Session, cfg Config, fence keeper.Op, t
 	if err := j.takeOver(ctx); err != nil {
 		return nil, err
 	}
-	l := &loader{s: s, dir: j.cfg.Dir, report: j.cfg.Report}
+	l := &loader{s: s, dir: j.cfg.Dir, limits: usual(j.cfg.Segment), report: j.cfg.Report}
 	if err := l.load(ctx); err != nil {
 		return nil, err
 	}

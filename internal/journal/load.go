@@ -29,6 +29,7 @@ const asidePrefix = "damaged-"
 type loader struct {
 	s      *keeper.Session
 	dir    string
+	limits limits
 	report func(error)
 
 	table    *table
@@ -54,25 +55,25 @@ func (l *loader) path(number int64) string { return l.dir + "/" + segmentName(nu
 //
 // It can be done beside a running writer. A segment that is not the newest any
 // more does not change; so the newest is read again when there turns out to be a
-// newer one. One that has vanished before it was read was the oldest when it
-// was deleted, and all that had been read before it was older: nothing of it is
-// needed, as what was live is in newer ones. What had been read of segments that
-// are deleted later does no harm: it is read along with all that replaces it.
+// newer one. One that has vanished before it was read, or read to its end, was
+// the oldest when it was deleted, and all that had been read before it was older:
+// nothing of that is right any more, and nothing is needed, as what was live is in
+// newer ones. What had been read to its end does no harm when it is deleted
+// later: it was read along with all that replaces it.
 func (l *loader) load(ctx context.Context) error {
-	l.table, l.foreign = newTable(), make(map[string]bool)
+	l.table, l.foreign = newTable(l.limits), make(map[string]bool)
 	last := int64(-1) // the newest that was read
 	for {
 		all, err := l.list(ctx)
 		if err != nil {
 			return err
 		}
-		next := all
-		if last >= 0 {
-			next = all[search(all, last):]
-			if len(next) == 0 || len(next) == 1 && next[0] == last {
-				return nil
-			}
-		} else if len(all) == 0 {
+		i, there := slices.BinarySearch(all, last)
+		if last >= 0 && !there {
+			l.vanished(last, all)
+		}
+		next := all[i:]
+		if len(next) == 0 || len(next) == 1 && there {
 			return nil
 		}
 		if err := l.read(ctx, next); err != nil {
@@ -80,12 +81,6 @@ func (l *loader) load(ctx context.Context) error {
 		}
 		last = next[len(next)-1]
 	}
-}
-
-// search is the place of the first number that is not below n.
-func search(all []int64, n int64) int {
-	i, _ := slices.BinarySearch(all, n)
-	return i
 }
 
 // list lists the segments, the oldest first.
@@ -138,9 +133,11 @@ func (l *loader) read(ctx context.Context, numbers []int64) error {
 			l.report(fmt.Errorf("journal: %d segments are missing before %s: what they held is lost", n-numbers[i-1]-1, l.path(n)))
 		}
 		if errors.Is(f.err, keeper.ErrNoNode) {
-			if err := l.vanished(ctx, n); err != nil {
+			all, err := l.list(ctx)
+			if err != nil {
 				return err
 			}
+			l.vanished(n, all)
 			continue
 		}
 		if f.err == nil {
@@ -163,18 +160,13 @@ func (l *loader) fetch(ctx context.Context, number int64) (f fetched) {
 	return f
 }
 
-// vanished deals with a segment that is not there any more.
-func (l *loader) vanished(ctx context.Context, number int64) error {
-	all, err := l.list(ctx)
-	if err != nil {
-		return err
-	}
+// vanished deals with a segment that is not there any more, while these are.
+func (l *loader) vanished(number int64, all []int64) {
 	if len(all) > 0 && all[0] < number {
 		l.report(fmt.Errorf("journal: %s was deleted: what it held is lost", l.path(number)))
-		return nil
+		return
 	}
-	l.table, l.damaged, l.newest = newTable(), nil, fetched{}
-	return nil
+	l.table, l.damaged, l.newest = newTable(l.limits), nil, fetched{}
 }
 
 // fold takes in the good blocks of a segment; if it is read again, for it has
@@ -223,7 +215,7 @@ func persist(ctx context.Context, f func() error) error {
 // no records. Of cfg it uses Dir and Report. An error of each ends it.
 func Read(ctx context.Context, s *keeper.Session, cfg Config, each func(key string, value []byte) error) error {
 	cfg = cfg.filled()
-	l := &loader{s: s, dir: cfg.Dir, report: cfg.Report}
+	l := &loader{s: s, dir: cfg.Dir, limits: usual(cfg.Segment), report: cfg.Report}
 	err := persist(ctx, func() error { return s.Sync(ctx, cfg.Dir) })
 	if err == nil {
 		err = l.load(ctx)

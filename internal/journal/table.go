@@ -24,6 +24,7 @@ package journal
 // the oldest segment only: take another, and a deletion in it goes before what
 // it hides.
 type table struct {
+	limits   limits
 	records  map[string]*record
 	ring     record     // no record: its next is the first, its prev the last
 	segments []*segment // from the oldest to the newest
@@ -50,24 +51,27 @@ type segment struct {
 	pinned bool // it cannot be deleted, somebody has put a znode under it
 }
 
-const (
-	// slack is how much garbage there may be in any case.
-	slack = 256 << 10
-	// maxCopy is how much one commit writes again, if it is not one large record.
-	maxCopy = 64 << 10
-	// maxDrop is how many segments one commit deletes.
-	maxDrop = 64
-	// maxSegments is the number at which a commit that begins a segment unites the
-	// oldest ones, up to mergeBytes.
-	maxSegments = 4096
-	mergeBytes  = 256 << 10
-	// maxBlock is the size of a block at most: what remains of a request is for
-	// checks.
-	maxBlock = 640 << 10
-)
+// limits are how a journal is laid out.
+type limits struct {
+	segment  int // bytes up to which the newest segment is rewritten
+	slack    int // bytes of garbage that there may be in any case
+	copy     int // how much one commit writes again, if it is not one large record
+	drop     int // how many segments one commit deletes
+	segments int // the number at which a commit that begins one unites the oldest ...
+	merge    int // ... up to so many bytes
+	block    int // bytes of a block; what remains of a request is for checks
+}
 
-func newTable() *table {
-	t := &table{records: make(map[string]*record)}
+// maxBlock is limits.block of every journal, as others have to be read too.
+const maxBlock = 640 << 10
+
+// usual are those of a journal with segments of that size.
+func usual(segment int) limits {
+	return limits{segment: segment, slack: 256 << 10, copy: 64 << 10, drop: 64, segments: 4096, merge: 256 << 10, block: maxBlock}
+}
+
+func newTable(l limits) *table {
+	t := &table{limits: l, records: make(map[string]*record)}
 	t.ring.prev, t.ring.next = &t.ring, &t.ring
 	return t
 }
@@ -148,9 +152,8 @@ type plan struct {
 	credit  int
 }
 
-// plan makes a commit of changes; the newest segment has tail bytes, and is to be
-// rewritten up to limit.
-func (t *table) plan(changes []Change, tail, limit int) *plan {
+// plan makes a commit of changes.
+func (t *table) plan(changes []Change) *plan {
 	t.plans++
 	p := &plan{changes: changes}
 	size := headerSize
@@ -164,9 +167,10 @@ func (t *table) plan(changes []Change, tail, limit int) *plan {
 			r.planned = t.plans
 		}
 	}
-	p.begins = len(t.segments) == 0 || tail+size > limit
+	newest := t.newest()
+	p.begins = newest == nil || newest.bytes+size > t.limits.segment
 	t.reclaim(p)
-	p.begins = p.begins || tail+len(p.block) > limit
+	p.begins = p.begins || newest.bytes+len(p.block) > t.limits.segment
 	return p
 }
 
@@ -175,26 +179,28 @@ func (t *table) plan(changes []Change, tail, limit int) *plan {
 //
 // What may be written again is twice what commits write while there is too much
 // garbage: so reclaiming costs at most twice as much as the rest, and is ahead of
-// it: half of what it passes over is garbage.
+// it: half of what it passes over is garbage. Where segments have become many, one
+// of the usual size that begins takes up to limits.merge of the oldest along;
+// that is 16 times as much at most, and it happens from some 64 MB on.
 func (t *table) reclaim(p *plan) {
 	budget := 0
 	if t.garbage(t.bytes) {
 		p.credit = t.credit + 2*len(p.block)
-		budget = min(p.credit, max(maxCopy, t.first()))
+		budget = min(p.credit, max(t.limits.copy, t.first()))
 	}
-	merge := p.begins && len(t.segments) >= maxSegments
+	merge := p.begins && len(t.segments) >= t.limits.segments
 	if merge {
-		budget = max(budget, mergeBytes)
+		budget = max(budget, t.limits.merge)
 	}
-	budget = min(budget, maxBlock-len(p.block))
+	budget = min(budget, t.limits.block-len(p.block))
 
 	free := t.segments // which can go
 	if !p.begins {
 		free = free[:len(free)-1]
 	}
 	bytes, next := t.bytes, t.ring.next
-	for _, s := range free[:min(maxDrop, len(free))] {
-		if !t.garbage(bytes) && !(merge && p.copied < mergeBytes) {
+	for _, s := range free[:min(t.limits.drop, len(free))] {
+		if !t.garbage(bytes) && !(merge && p.copied < t.limits.merge) {
 			break
 		}
 		for ; next != &t.ring && next.in == s; next = next.next {
@@ -216,7 +222,7 @@ func (t *table) reclaim(p *plan) {
 }
 
 // garbage says whether there is too much of it, in so many bytes.
-func (t *table) garbage(bytes int) bool { return bytes > 2*t.live+slack }
+func (t *table) garbage(bytes int) bool { return bytes > 2*t.live+t.limits.slack }
 
 // first is the size of the record that was written longest ago.
 func (t *table) first() int { return t.ring.next.size }

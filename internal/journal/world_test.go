@@ -154,7 +154,14 @@ func into(found map[string]string) func(string, []byte) error {
 }
 
 // depose makes another one the writer.
-func (h *writer) depose() { h.w.ok(h.s.Delete(h.w.within(), h.fence, keeper.AnyVersion)) }
+func (h *writer) depose() {
+	h.w.Helper()
+	ctx := h.w.within()
+	err := persist(ctx, func() error { return h.s.Delete(ctx, h.fence, keeper.AnyVersion) })
+	if !errors.Is(err, keeper.ErrNoNode) { // it may have been done at first
+		h.w.ok(err)
+	}
+}
 
 func (h *writer) commit(changes ...Change) {
 	h.w.Helper()
