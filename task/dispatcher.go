@@ -47,7 +47,7 @@ func (d *dispatcher) run(p *actor.Process) (err error) {
 		return d.ended(err)
 	}
 	loading.finish(now())
-	p.Spawn(d.watchWorkers, actor.Linked())
+	p.Spawn(d.watchWorkers, actor.Linked(), actor.Endless())
 	for {
 		if err := d.gather(); err != nil {
 			return d.ended(err)
