@@ -7,6 +7,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"conclave/actor"
 	"conclave/codec"
 )
 
@@ -79,6 +80,18 @@ type Spec struct {
 // together.
 type Backoff struct{ From, To time.Duration }
 
+// encodeBody is a body's bytes and the name of its type. A Raw is passed on as it is, as
+// it is in messages.
+func encodeBody(body any) (data []byte, typeName string, err error) {
+	if raw, is := body.(actor.Raw); is {
+		if rest, err := codec.Skip(raw.Body, codec.MaxDepth); err != nil || len(rest) > 0 {
+			return nil, "", fmt.Errorf("%w: the bytes of a Raw, which are not one value of msgpack", codec.ErrEncode)
+		}
+		return raw.Body, raw.Type, nil
+	}
+	return codec.Append(nil, body)
+}
+
 // Option says something more about a task.
 type Option func(*Spec)
 
@@ -86,7 +99,7 @@ type Option func(*Spec)
 func Of(kind string, body any, opts ...Option) Spec {
 	s := Spec{Kind: kind}
 	if body != nil {
-		s.Body, s.Type, s.err = codec.Append(nil, body)
+		s.Body, s.Type, s.err = encodeBody(body)
 	}
 	for _, opt := range opts {
 		opt(&s)

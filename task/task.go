@@ -80,7 +80,7 @@ func (t *Task) Decode(into any) error {
 // Return sets the result, for whoever waits: anything that a message can be, at
 // most as large as a body.
 func (t *Task) Return(v any) error {
-	data, name, err := codec.Append(nil, v)
+	data, name, err := encodeBody(v)
 	switch {
 	case err != nil:
 		return err
@@ -123,7 +123,7 @@ func (t *Task) Heartbeat() { t.run.beat() }
 // one fails (Saved); at most as large as a body. It returns when it is on its way:
 // what was saved last may be lost with the worker. It is a Heartbeat, too.
 func (t *Task) Progress(ctx context.Context, v any) error {
-	data, _, err := codec.Append(nil, v)
+	data, _, err := encodeBody(v)
 	switch {
 	case err != nil:
 		return err
