@@ -73,7 +73,8 @@ type Filter struct {
 	// Meta are metadata that a task must have.
 	Meta map[string]string `msgpack:",omitempty"`
 	// After and Limit read on, in the order of submission: tasks submitted after
-	// that one, so many at most (zero: 100; at most 1000).
+	// that one (ErrNotFound if it has been forgotten meanwhile), so many at most
+	// (zero: 100; at most 1000).
 	After string `msgpack:",omitempty"`
 	Limit int    `msgpack:",omitempty"`
 }

@@ -38,6 +38,9 @@ func (m *member) status() WorkerStatus {
 	return s
 }
 
+// maxError bounds the reason that is kept of a failure.
+const maxError = 2 << 10
+
 // patience is how long after a greeting the next is due.
 func (m *member) patience() int64 {
 	if m.known {
@@ -167,7 +170,7 @@ func (t *table) recover() {
 	for n := 0; len(t.bereft) > 0; {
 		m := t.bereft[0]
 		for e := range m.running {
-			if n++; n > maxRecovered {
+			if n++; n > maxRecovered || t.full() {
 				return
 			}
 			t.counts.Recovered++
@@ -194,6 +197,9 @@ func (t *table) hello(from actor.PID, h *hello) {
 	has := make(map[held]bool, len(h.Running)+len(h.Outcomes))
 	for _, r := range h.Running {
 		has[r] = true
+	}
+	for _, o := range h.Outcomes { // those that wait for the next commit
+		has[held{o.ID, o.Fence}] = true
 	}
 	var again []assignment
 	for _, e := range t.tasksOf(m) {
@@ -247,7 +253,11 @@ func (t *table) outcomes(from actor.PID, o *outcomes) {
 		return
 	}
 	said := &recorded{List: make([]verdict, 0, len(o.List))}
-	for _, one := range o.List {
+	for i, one := range o.List {
+		if i > 0 && t.full() { // the rest goes into the next commit
+			t.rest = append(t.rest, &news{from: from, body: &outcomes{Worker: o.Worker, List: o.List[i:]}})
+			break
+		}
 		e := t.entries[one.ID]
 		v := verdict{ID: one.ID, Fence: one.Fence}
 		switch {
@@ -270,7 +280,10 @@ func (t *table) outcomes(from actor.PID, o *outcomes) {
 func (t *table) finish(e *entry, o outcome, lost bool) {
 	e.member.leave(e)
 	e.fresh = false
-	e.By, e.Error = o.How, o.Error
+	if n := o.bytes(); n > maxTogetherBytes+maxTogetherBytes/8 || len(o.Then) > MaxTogether || len(o.Result) > t.bounds.body {
+		o = outcome{How: howDiscard, Error: fmt.Sprintf("%v: a result of %d bytes, of at most %d, and %d to follow", ErrTooLarge, len(o.Result), t.bounds.body, len(o.Then))}
+	}
+	e.By, e.Error = o.How, o.Error[:min(len(o.Error), maxError)]
 	if lost {
 		e.By = 0
 	}

@@ -163,6 +163,15 @@ type (
 	}
 )
 
+// bytes is about what an outcome takes in the store.
+func (o *outcome) bytes() int {
+	n := len(o.Result) + len(o.Error)
+	for i := range o.Then {
+		n += o.Then[i].bytes()
+	}
+	return n
+}
+
 // how an attempt has ended.
 type how uint8
 

@@ -23,7 +23,16 @@ type news struct {
 // step takes news in (nil: time has passed) and does what follows from it.
 func (t *table) step(n *news, now int64) {
 	t.now = now
-	if n != nil {
+	for len(t.rest) > 0 && !t.full() {
+		first := t.rest[0]
+		t.rest = t.rest[1:]
+		t.hear(first)
+	}
+	switch {
+	case n == nil:
+	case len(t.rest) > 0:
+		t.rest = append(t.rest, n)
+	default:
 		t.hear(n)
 	}
 }
@@ -33,6 +42,7 @@ func (t *table) step(n *news, now int64) {
 func (t *table) settle(now int64) {
 	t.now = now
 	t.recover()
+	t.step(nil, now)
 	for e, ok := t.later.first(); ok && e.Due <= now; e, ok = t.later.first() {
 		t.arrange(e)
 	}
@@ -75,7 +85,8 @@ func (t *table) hear(n *news) {
 		d, err := t.show(b.ID)
 		t.answer(n.call, &showAnswer{Details: d, Problem: problemOf(err)})
 	case *listCall:
-		t.answer(n.call, &listAnswer{Tasks: t.list(b.Filter)})
+		tasks, err := t.list(b.Filter)
+		t.answer(n.call, &listAnswer{Tasks: tasks, Problem: problemOf(err)})
 	case *statusCall:
 		t.answer(n.call, &statusAnswer{Status: t.status()})
 	case *scheduleCall:
@@ -130,7 +141,7 @@ func (t *table) submit(c *submitCall) (ids []string, err error) {
 		return nil, fmt.Errorf("%w: %d live tasks in %q, at most %d", ErrQueueFull, t.live, t.bounds.scope, t.bounds.live)
 	case t.bytes+total > t.bounds.bytes:
 		return nil, fmt.Errorf("%w: %d bytes of live tasks in %q, at most %d", ErrQueueFull, t.bytes, t.bounds.scope, t.bounds.bytes)
-	case len(c.Specs) > MaxTogether || total > 2*maxTogetherBytes:
+	case len(c.Specs) > MaxTogether || total > maxTogetherBytes+maxTogetherBytes/8:
 		return nil, fmt.Errorf("%w: %d tasks of %d bytes at once, at most %d of %d", ErrTooLarge, len(c.Specs), total, MaxTogether, maxTogetherBytes)
 	}
 	for i := range c.Specs {
@@ -255,7 +266,7 @@ func (t *table) show(id string) (Details, error) {
 }
 
 // list selects tasks, in the order of submission.
-func (t *table) list(f Filter) []Info {
+func (t *table) list(f Filter) ([]Info, error) {
 	limit := f.Limit
 	switch {
 	case limit <= 0:
@@ -266,6 +277,8 @@ func (t *table) list(f Filter) []Info {
 	var after uint64
 	if e := t.entries[f.After]; e != nil {
 		after = e.serial
+	} else if f.After != "" {
+		return nil, fmt.Errorf("%w: task %q, after which to read on", ErrNotFound, f.After)
 	}
 	var fits []*entry
 	for _, e := range t.entries {
@@ -278,7 +291,7 @@ func (t *table) list(f Filter) []Info {
 	for _, e := range fits[:min(limit, len(fits))] {
 		all = append(all, t.info(e))
 	}
-	return all
+	return all, nil
 }
 
 func (f *Filter) matches(t *table, e *entry) bool {

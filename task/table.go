@@ -48,6 +48,7 @@ type table struct {
 	retimed   map[*scheduled]struct{}
 	dropped   []string // keys of records
 	fresh     []*entry // assigned since the last commit
+	rest      []*news  // what did not go into this commit any more
 	decoded   []*entry // those with a decoded taskRecord
 	out       []message
 	size      int // of what is changed, about
@@ -87,6 +88,7 @@ type entry struct {
 	hasState bool     // its stateRecord is in the store,
 	moved    bool     // or has to be, although there was no attempt
 	gone     bool     // it is forgotten
+	size     int      // what it adds to the next commit, about
 }
 
 // position says where a task that is not running is kept.
@@ -107,6 +109,7 @@ type class struct {
 	kind  string
 	needs map[string]string
 	ready ordered[*entry]
+	tasks int
 }
 
 // waiter is a client that waits for a task to end.
@@ -135,7 +138,7 @@ const (
 	maxRecovered = 1_000
 	maxForgotten = 500
 	maxAssigned  = 1_000
-	maxBatch     = 256 << 10 // bytes of changes, after which no further step should be made
+	maxBatch     = 200 << 10 // bytes of changes, after which no further step is made
 )
 
 func newTable(b bounds, pick Picker) *table {
@@ -199,6 +202,7 @@ func (t *table) enter(e *entry, r *taskRecord) {
 		t.classes[name] = c
 	}
 	e.class = c
+	c.tasks++
 	t.entries[e.id] = e
 	t.revive(e)
 }
@@ -221,14 +225,15 @@ func (t *table) revive(e *entry) {
 // weight is about what a live task takes in the store.
 func (e *entry) weight() int { return len(e.raw) + len(e.id) + 150 }
 
+// touch takes note that a task's records have to be stored.
 func (t *table) touch(e *entry) {
-	if _, is := t.changed[e]; !is {
-		t.changed[e] = struct{}{}
-		t.size += 200 + len(e.Result) + len(e.Progress) + len(e.Error)
-		if e.rewrite {
-			t.size += len(e.raw)
-		}
+	t.changed[e] = struct{}{}
+	size := 500 + len(e.Result) + len(e.Progress) + len(e.Error)
+	if e.rewrite {
+		size += len(e.raw)
 	}
+	t.size += size - e.size
+	e.size = size
 }
 
 // record is the task as it was submitted; not to be changed.
@@ -371,7 +376,7 @@ func (t *table) forget() {
 		age  int64
 		most int
 	}{{&t.ended, ms(t.bounds.keep.For), t.bounds.keep.Most}, {&t.dead, ms(t.bounds.keep.Dead), t.bounds.keep.DeadMost}} {
-		for ; n < maxForgotten; n++ {
+		for ; n < maxForgotten && !t.full(); n++ {
 			e, ok := of.heap.first()
 			if !ok || of.heap.len() <= of.most && e.Ended+of.age > t.now {
 				break
@@ -385,6 +390,9 @@ func (t *table) forget() {
 func (t *table) drop(e *entry) {
 	t.unplace(e)
 	delete(t.entries, e.id)
+	if e.class.tasks--; e.class.tasks == 0 {
+		delete(t.classes, e.class.name)
+	}
 	e.gone = true
 	t.touch(e)
 	if e.submitted > t.counters.Forgotten {
@@ -435,7 +443,7 @@ func (t *table) due() int64 {
 
 // pending says whether a step without news would go on with something.
 func (t *table) pending() bool {
-	return len(t.bereft) > 0 || t.ended.len() > t.bounds.keep.Most || t.dead.len() > t.bounds.keep.DeadMost
+	return len(t.rest) > 0 || len(t.bereft) > 0 || t.ended.len() > t.bounds.keep.Most || t.dead.len() > t.bounds.keep.DeadMost
 }
 
 // full says that what has changed should be committed before more is.
@@ -488,7 +496,7 @@ func (e *entry) hasStateToTell() bool {
 func (t *table) committed() (out []message, events []Event) {
 	for e := range t.changed {
 		e.hasState = e.hasStateToTell()
-		e.hasTask, e.rewrite = true, false
+		e.hasTask, e.rewrite, e.size = true, false, 0
 	}
 	t.assignments()
 	out, events = t.out, t.happening

@@ -628,6 +628,64 @@ func TestFencesRiseThoughAllTasksAreForgotten(t *testing.T) {
 	}
 }
 
+// A commit must fit into one transaction of the store, whatever comes together.
+func TestCommitsStaySmall(t *testing.T) {
+	const most = 640 << 10 // journal.MaxCommit, about
+	d := newDesk(t, func(b *bounds) { b.body = 256 << 10 })
+	largest := 0
+	look := func() {
+		n := 0
+		changes, _ := d.table.changes()
+		for _, c := range changes {
+			n += len(c.Key) + len(c.Value) + 6
+		}
+		largest = max(largest, n)
+	}
+	step := func(from actor.PID, body any) {
+		d.table.step(&news{from: from, body: body}, d.now)
+		for {
+			look()
+			d.table.settle(d.now)
+			look()
+			d.commit()
+			if !d.table.pending() {
+				return
+			}
+		}
+	}
+	w := d.worker("w", 1000, "dig")
+	for i := range 1000 {
+		d.must(d.submit(Of("dig", make([]byte, 5000), ID(fmt.Sprint(i)))))
+	}
+	all := w.given()
+	big := make([]Spec, 60)
+	for i := range big {
+		big[i] = Of("fill", make([]byte, 5000))
+	}
+	o := &outcomes{Worker: "w"}
+	for i, a := range all {
+		one := outcome{ID: a.ID, Fence: a.Fence, How: howDone}
+		if i%10 == 0 {
+			one.Then = big
+		} else {
+			one.Result = make([]byte, 250<<10)
+		}
+		o.List = append(o.List, one)
+		step(w.pid, &progressed{Worker: "w", ID: a.ID, Fence: a.Fence, Data: make([]byte, 200<<10)})
+	}
+	step(w.pid, o)
+	for i := range 1000 {
+		d.is(fmt.Sprint(i), Done)
+	}
+	d.is("999", Done)
+	if d.table.live != 100*60 {
+		t.Errorf("%d live", d.table.live)
+	}
+	if largest > most || largest < maxBatch {
+		t.Errorf("the largest commit has %d bytes, at most %d", largest, most)
+	}
+}
+
 func TestPriorityGoesFirstAndNeedsAreMet(t *testing.T) {
 	d := newDesk(t)
 	d.must(d.submit(Of("dig", 0, ID("low"), Priority(-1))))

@@ -87,6 +87,13 @@ func (t *Task) Return(v any) error {
 	case len(data) > t.maxBody:
 		return fmt.Errorf("%w: the result takes %d bytes, at most %d: keep it elsewhere and return where it is", ErrTooLarge, len(data), t.maxBody)
 	}
+	then := len(data)
+	for i := range t.then {
+		then += t.then[i].bytes()
+	}
+	if then > maxTogetherBytes {
+		return fmt.Errorf("%w: the result and the tasks to follow take %d bytes, at most %d", ErrTooLarge, then, maxTogetherBytes)
+	}
 	t.result, t.resultType = data, name
 	return nil
 }
@@ -105,7 +112,7 @@ func (t *Task) Then(next ...Spec) error {
 	for i := range then {
 		n += then[i].bytes()
 	}
-	if n > maxTogetherBytes || len(then) > MaxTogether {
+	if n += len(t.result); n > maxTogetherBytes || len(then) > MaxTogether {
 		return fmt.Errorf("%w: %d tasks of %d bytes to follow, at most %d of %d", ErrTooLarge, len(then), n, MaxTogether, maxTogetherBytes)
 	}
 	t.then = then
