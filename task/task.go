@@ -31,15 +31,15 @@ type Handler func(ctx context.Context, t *Task) error
 type Task struct {
 	a       assignment
 	maxBody int
-	run     attempt
+	run     backer
 
 	result     []byte
 	resultType string
 	then       []Spec
 }
 
-// attempt is what stands behind a Task: the worker, or a test.
-type attempt interface {
+// backer is what stands behind a Task: the worker, or a test.
+type backer interface {
 	check() error
 	beat()
 	progress(ctx context.Context, data []byte) error
