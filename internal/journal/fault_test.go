@@ -99,6 +99,32 @@ func (h *writer) held(changes ...Change) (answer <-chan error) {
 	return result
 }
 
+// Between a commit and the question what became of it, one of its conditions may
+// have ceased to hold: it was done all the same.
+func TestCommitThatWasDoneIsNotRefusedAfterwards(t *testing.T) {
+	bubble(t, func(w *world) {
+		h, admin := w.holder(w.session(nil)), w.admin()
+		h.open()
+		h.commit(put("a", "1"))
+		worker, err := admin.Create(w.within(), w.root+"/worker", nil, keeper.Ephemeral)
+		w.ok(err)
+		happened := w.once(func(r zkdev.Request) bool { return w.writes(r, h.s) }, zkdev.HoldReply)
+		answer := make(chan error, 1)
+		go func() {
+			answer <- h.Commit(w.within(), []Change{put("a", "2")}, keeper.CheckOp(worker, keeper.AnyVersion))
+		}()
+		synctest.Wait()
+		w.ok(admin.Delete(w.within(), worker, keeper.AnyVersion))
+		w.dev.Disconnect(h.s.ID())
+		w.dev.ReleaseReplies(h.s.ID())
+		w.ok(<-answer)
+		if happened() != 1 {
+			w.Error("nothing was held")
+		}
+		w.same("then", w.reads(h.s), map[string]string{"a": "2"})
+	})
+}
+
 // Between a commit and the question what became of it, another writer may have
 // added to the segment.
 func TestUnknownOutcomeIsFoundOutAmongASuccessorsBlocks(t *testing.T) {

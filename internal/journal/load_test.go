@@ -108,7 +108,7 @@ func TestToolBesideTheWriterSeesOneMoment(t *testing.T) {
 			}
 		}()
 		was := 0
-		for range 50 {
+		for range 25 {
 			coins, at, short := 0, 0, 0
 			for key, value := range w.reads(tool) {
 				switch {
