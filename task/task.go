@@ -68,6 +68,9 @@ func (t *Task) Fence() uint64 { return t.a.Fence }
 // Timeout is how long an attempt may take; 0: as long as it likes.
 func (t *Task) Timeout() time.Duration { return time.Duration(t.a.Timeout) * time.Millisecond }
 
+// Beat is how often the handler must show life; 0: never.
+func (t *Task) Beat() time.Duration { return time.Duration(t.a.Beat) * time.Millisecond }
+
 // Body is the body's bytes, msgpack, and the name of its type.
 func (t *Task) Body() (data []byte, typeName string) { return t.a.Body, t.a.Type }
 
