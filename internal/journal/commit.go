@@ -21,7 +21,8 @@ import (
 //   - keeper.ErrUnknownOutcome: ctx or the session has ended before it was known
 //     whether it is done. Who wants to know must Open the journal anew.
 //   - keeper.ErrNotConnected and none of the above: ctx has ended before
-//     anything was sent; the journal goes on.
+//     anything was sent, or every connection broke on which it was. Nothing was
+//     written; the journal goes on.
 //
 // When a writer is over (ErrDeposed, ErrUnknownOutcome, ErrDirGone,
 // keeper.ErrSessionLost), every further Commit fails with the same error.
@@ -105,9 +106,13 @@ func (w *writing) ops() []keeper.Op {
 	return ops
 }
 
+// maxTries is how often a commit is sent that is certainly not done each time. It
+// may be that a server does not take what is as large as this.
+const maxTries = 20
+
 // run does it until it is known what became of it.
 func (w *writing) run(ctx context.Context) error {
-	for {
+	for tries := 0; tries < maxTries; {
 		ops := w.ops()
 		results, err := w.j.s.Multi(ctx, ops...)
 		switch index, refused := refusal(err); {
@@ -120,6 +125,7 @@ func (w *writing) run(ctx context.Context) error {
 			if done, err := w.settle(ctx, err); done || err != nil {
 				return err
 			}
+			tries++
 		case errors.Is(err, keeper.ErrSessionLost):
 			return w.j.fail(err)
 		case refused:
@@ -127,21 +133,25 @@ func (w *writing) run(ctx context.Context) error {
 				return err
 			}
 		case errors.Is(err, keeper.ErrNotConnected) && ctx.Err() == nil:
-			// It was certainly not done.
+			tries++ // it was certainly not done
 		default:
 			return fmt.Errorf("journal: commit: %w", err)
 		}
 	}
+	return fmt.Errorf("journal: commit: %w: tried %d times, with %d bytes", keeper.ErrNotConnected, maxTries, len(w.data))
 }
 
 // settle finds out whether it was done, after an answer was lost: cause. Sync
 // waits until that is decided, and until our server knows. Then our block is
 // in its segment, with our term and its number, or it was not done.
 func (w *writing) settle(ctx context.Context, cause error) (done bool, err error) {
-	if w.plan == nil {
-		if ctx.Err() != nil || w.j.s.Err() != nil {
-			return false, w.j.fail(cause)
-		}
+	switch {
+	case w.plan != nil:
+	case w.j.s.Err() != nil:
+		return false, w.j.fail(cause)
+	case ctx.Err() != nil:
+		return false, fmt.Errorf("journal: commit: %w: %w", keeper.ErrNotConnected, ctx.Err())
+	default:
 		return false, nil // nothing was to be written: ask again
 	}
 	path := w.j.path(w.number)
@@ -202,7 +212,7 @@ func (w *writing) refused(ctx context.Context, index int, err error) (done bool,
 		return false, &ConditionError{Index: index - 1, Check: w.checks[index-1], Err: err}
 	}
 	// The fence holds, so no other writer has done this: somebody's hands have.
-	if w.hands++; w.hands > w.j.table.limits.drop+4 {
+	if w.hands++; w.hands > 2*w.j.table.limits.drop {
 		return false, fmt.Errorf("journal: commit: %w", err)
 	}
 	if index > own {

@@ -219,6 +219,31 @@ func TestWriterIsOverWhenItsContextEndsBeforeTheOutcome(t *testing.T) {
 	})
 }
 
+// Where nothing is to be written, nothing can be unknown.
+func TestCommitOfNothingOutlastsALostReply(t *testing.T) {
+	bubble(t, func(w *world) {
+		h := w.holder(w.session(nil))
+		h.open()
+		h.commit(put("a", "1"))
+		fits := func(r zkdev.Request) bool { return r.Session == h.s.ID() && r.Op == "multi" }
+		happened := w.once(fits, zkdev.LoseReply, zkdev.LoseRequest)
+		w.ok(h.Commit(w.within(), nil))
+		if happened() != 2 {
+			w.Error("nothing was lost")
+		}
+		w.once(fits, zkdev.HoldReply)
+		ctx, cancel := context.WithTimeout(bg, 100*time.Millisecond)
+		defer cancel()
+		err := h.Commit(ctx, nil)
+		if !errors.Is(err, keeper.ErrNotConnected) || errors.Is(err, keeper.ErrUnknownOutcome) {
+			w.Errorf("without an answer: %v", err)
+		}
+		w.dev.ReleaseReplies(h.s.ID())
+		h.commit(put("b", "1"))
+		w.same("then", w.reads(h.s), map[string]string{"a": "1", "b": "1"})
+	})
+}
+
 func TestWriterIsOverWithItsSession(t *testing.T) {
 	bubble(t, func(w *world) {
 		h := w.holder(w.session(nil))
@@ -253,6 +278,31 @@ func TestCommitThatWasNotSentChangesNothing(t *testing.T) {
 			w.Errorf("while there is no ZooKeeper: %v", err)
 		}
 		w.dev.Up()
+		h.commit(put("b", "1"))
+		w.same("then", w.reads(h.s), map[string]string{"a": "1", "b": "1"})
+	})
+}
+
+// A server that hangs up on every commit, as one does that is set up for smaller
+// requests, stops a commit and not the writer.
+func TestCommitThatBreaksEveryConnectionIsGivenUp(t *testing.T) {
+	bubble(t, func(w *world) {
+		h := w.holder(w.session(nil))
+		h.open()
+		h.commit(put("a", "1"))
+		remove := w.dev.Inject(func(r zkdev.Request) zkdev.Fault {
+			if w.writes(r, h.s) {
+				return zkdev.LoseRequest
+			}
+			return zkdev.NoFault
+		})
+		ctx, cancel := context.WithTimeout(bg, time.Hour)
+		defer cancel()
+		err := h.Commit(ctx, []Change{put("a", "2")})
+		if !errors.Is(err, keeper.ErrNotConnected) || errors.Is(err, keeper.ErrUnknownOutcome) {
+			w.Errorf("given up: %v", err)
+		}
+		remove()
 		h.commit(put("b", "1"))
 		w.same("then", w.reads(h.s), map[string]string{"a": "1", "b": "1"})
 	})

@@ -99,6 +99,7 @@ func (j *Journal) Stats() Stats {
 // fence is the check that this writer is still the one: it is in every Multi.
 // The znode that a former writer checks must be gone when Open is called; then
 // all that it has committed is read here, and nothing is committed by it any more.
+// (It may be the same one, if that Journal is not used any more.)
 // term is the writer's number, for the headers of its commits.
 //
 // ErrDeposed: the fence does not hold. Otherwise the error is the keeper's, of a
@@ -137,7 +138,14 @@ func Open(ctx context.Context, s *keeper.Session, cfg Config, fence keeper.Op, t
 // what we have. A Sync would do the same, but for a leader that does not know
 // yet that it is none any more; and it would not tell us that the fence holds.
 // If the answer is lost it is written once more: any one that is answered will do.
+//
+// A holder may open its journal anew under the fence it has, after a commit whose
+// outcome it did not wait for. That commit's request may still be in the client, and
+// would be done behind our reads: so at first a Sync, which waits for such requests.
 func (j *Journal) takeOver(ctx context.Context) error {
+	if err := persist(ctx, func() error { return j.s.Sync(ctx, j.cfg.Dir) }); err != nil {
+		return err
+	}
 	mark := keeper.SetOp(j.cfg.Dir, fmt.Appendf(nil, "journal; its writer's term is %d\n", j.term), keeper.AnyVersion)
 	_, err := j.insist(ctx, mark)
 	if !errors.Is(err, keeper.ErrNoNode) || errors.Is(err, ErrDeposed) {

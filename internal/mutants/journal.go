@@ -13,10 +13,14 @@ var journal = []Mutant{
 	},
 	{
 		Name:    "journal-reads-first",
-		Without: "the write before a new writer reads what there is",
-		Edits: []Edit{{"internal/journal/journal.go",
-			"	_, err := j.insist(ctx, mark)\n",
-			"	_, _, err := j.s.Get(ctx, j.cfg.Dir, nil)\n"}},
+		Without: "the Sync and the write before a new writer reads what there is",
+		Edits: []Edit{
+			{"internal/journal/journal.go",
+				"func() error { return j.s.Sync(ctx, j.cfg.Dir) }", "func() error { return nil }"},
+			{"internal/journal/journal.go",
+				"	_, err := j.insist(ctx, mark)\n",
+				"	_, _, err := j.s.Get(ctx, j.cfg.Dir, nil)\n"},
+		},
 		Package: "internal/journal", Test: "TestNextWriterOnALaggingFollowerSeesEveryCommit",
 	},
 	{
