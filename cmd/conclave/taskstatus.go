@@ -1,0 +1,169 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"conclave/task"
+)
+
+// taskStatus says how the scope stands.
+func taskStatus(fs *flag.FlagSet) func(*taskSession, []string) error {
+	watch := fs.Duration("watch", 0, "say it again after each such `pause`, until interrupted")
+	tasks := fs.Bool("tasks", false, "name the tasks of each worker, and those that wait for one")
+	most := fs.Int("n", 100, "with -tasks: at most so many that wait")
+	return func(s *taskSession, args []string) error {
+		if *watch < 0 || *most < 0 {
+			return fmt.Errorf("%w: -watch and -n are not below zero", errUsage)
+		}
+		for {
+			st, err := s.status(*tasks, *most)
+			if err == nil {
+				err = s.printStatus(st)
+			}
+			if *watch == 0 || errors.Is(err, errUsage) {
+				return err
+			}
+			if err != nil && s.ctx.Err() == nil { // a dispatcher may come again
+				s.told(fs.Name(), err)
+			}
+			select {
+			case <-time.After(*watch):
+			case <-s.ctx.Done():
+				return nil
+			}
+			if !s.json {
+				fmt.Fprintf(s.stdout, "\n%s\n", moment(time.Now()))
+			}
+		}
+	}
+}
+
+// scopeStatus is all that there is to know of a scope as a whole.
+type scopeStatus struct {
+	task.Status
+	// Candidates are the nodes that stand for dispatcher; the first is it.
+	Candidates []string `json:"candidates"`
+	// Tasks of each worker, by the name of its znode, and those that wait for one,
+	// oldest first.
+	Tasks   map[string][]string `json:"tasks,omitempty"`
+	Waiting []task.Info         `json:"waiting,omitempty"`
+}
+
+// status asks for everything.
+func (s *taskSession) status(tasks bool, most int) (st scopeStatus, err error) {
+	err = s.within(func(ctx context.Context) (err error) {
+		if st.Status, err = s.q.Status(ctx); err != nil {
+			return err
+		}
+		nodes, err := s.q.Candidates(ctx)
+		st.Candidates = []string{}
+		for _, id := range nodes {
+			st.Candidates = append(st.Candidates, id.String())
+		}
+		return err
+	})
+	if err != nil || !tasks {
+		return st, err
+	}
+	st.Tasks = make(map[string][]string)
+	for _, w := range st.Workers {
+		ids := []string{}
+		if err := s.each(task.Filter{States: []task.State{task.Running, task.Stopping}, Worker: w.Worker}, 0, func(t task.Info) error {
+			ids = append(ids, t.ID)
+			return nil
+		}); err != nil {
+			return st, err
+		}
+		st.Tasks[w.Worker] = ids
+	}
+	if most > 0 {
+		err = s.each(task.Filter{States: []task.State{task.Waiting}}, most, func(t task.Info) error {
+			st.Waiting = append(st.Waiting, t)
+			return nil
+		})
+	}
+	return st, err
+}
+
+func (s *taskSession) printStatus(st scopeStatus) error {
+	if s.json {
+		return s.printJSON(st)
+	}
+	fmt.Fprintf(s.stdout, "Scope %s: %d of at most %d live tasks, %d KiB; the oldest has waited for %s; %d schedules\n",
+		clean(st.Scope), st.Live, st.MaxLive, st.Bytes>>10, span(st.OldestWaiting), st.Schedules)
+	fmt.Fprintf(s.stdout, "Dispatcher %s, term %d; candidates: %s\n", clean(st.Dispatcher), st.Term, clean(strings.Join(st.Candidates, ", ")))
+	fmt.Fprintf(s.stdout, "In this term: submitted %d, assigned %d, done %d, failed %d, dead %d, cancelled %d, recovered %d, late %d; %d transactions\n\n",
+		st.Counts.Submitted, st.Counts.Assigned, st.Counts.Done, st.Counts.Failed, st.Counts.Dead, st.Counts.Cancelled, st.Counts.Recovered, st.Counts.Late, st.Counts.Commits)
+
+	heading := row{"KIND"}
+	for _, state := range states {
+		heading = append(heading, strings.ToUpper(string(state)))
+	}
+	line := func(name string, counts map[task.State]int, more ...string) row {
+		r := row{name}
+		for _, state := range states {
+			r = append(r, fmt.Sprint(counts[state]))
+		}
+		return append(r, more...)
+	}
+	var rows []row
+	for _, k := range st.Kinds {
+		rows = append(rows, line(k.Kind, k.States, span(k.OldestWaiting), fmt.Sprint(k.Workers)))
+	}
+	rows = append(rows, line("(all)", st.States, span(st.OldestWaiting), fmt.Sprint(len(st.Workers))))
+	if err := s.table(append(heading, "OLDEST", "WORKERS"), rows); err != nil {
+		return err
+	}
+
+	fmt.Fprintln(s.stdout)
+	rows = nil
+	for _, w := range st.Workers {
+		running := fmt.Sprintf("%d/%d", w.Running, w.Slots)
+		if !w.Greeted {
+			running = "not heard from yet"
+		}
+		rows = append(rows, row{w.Worker, w.Node, strings.Join(slices.Sorted(slices.Values(w.Kinds)), " "), running, fmt.Sprintf("%.2f", w.CPU), pairs(w.Attributes)})
+		for _, id := range st.Tasks[w.Worker] {
+			rows = append(rows, row{"", "", "", id, "", ""})
+		}
+	}
+	if err := s.table(row{"WORKER", "NODE", "KINDS", "RUNNING", "LOAD", "ATTRIBUTES"}, rows); err != nil {
+		return err
+	}
+	if len(st.Waiting) == 0 {
+		return nil
+	}
+	fmt.Fprintln(s.stdout)
+	rows = nil
+	for _, t := range st.Waiting {
+		rows = append(rows, row{t.ID, t.Kind, ago(t.Submitted, time.Now()), pairs(t.Meta)})
+	}
+	return s.table(row{"WAITING", "KIND", "AGE", "META"}, rows)
+}
+
+// taskScopes lists the scopes.
+func taskScopes(fs *flag.FlagSet) func(*taskSession, []string) error {
+	return func(s *taskSession, args []string) error {
+		names := []string{}
+		if err := s.within(func(ctx context.Context) error {
+			found, err := task.Scopes(ctx, s.n)
+			names = append(names, found...)
+			return err
+		}); err != nil {
+			return err
+		}
+		if s.json {
+			return s.printJSON(names)
+		}
+		for _, name := range names {
+			fmt.Fprintln(s.stdout, clean(name))
+		}
+		return nil
+	}
+}
