@@ -36,7 +36,7 @@ func (n *Node) Drain(ctx context.Context) error {
 // unregister takes down what is advertised and refuses to advertise more. The
 // channel gets the outcome.
 func (n *Node) unregister(ctx context.Context) <-chan error {
-	n.draining.Store(true)
+	n.drains.Do(func() { close(n.draining) })
 	n.adverts.close()
 	done := make(chan error, 1)
 	if s := n.keeper.Current(); s == nil || !s.Connected() {

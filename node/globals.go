@@ -49,7 +49,7 @@ func (n *Node) registerCandidate(ctx context.Context, name string, code global.C
 	if n.cfg.Guest {
 		return actor.PID{}, fmt.Errorf("candidate for %q: %w", name, errGuest)
 	}
-	if n.draining.Load() {
+	if n.leaves() {
 		return actor.PID{}, fmt.Errorf("candidate for %q: %w", name, errLeaving)
 	}
 	pid, err := n.globals.Register(ctx, name, code, opts...)

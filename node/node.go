@@ -46,7 +46,8 @@ type Node struct {
 	begun     chan struct{}       // closed when Start has put everything together
 	stopped   chan struct{}       // closed when Stop has finished
 	leaving   atomic.Bool         // Stop has begun
-	draining  atomic.Bool         // Drain has, or Stop
+	draining  chan struct{}       // closed when Drain has begun, or Stop
+	drains    sync.Once
 	once      sync.Once
 	stopErr   error
 }
@@ -69,7 +70,7 @@ func Start(ctx context.Context, cfg Config) (*Node, error) {
 		held:    make(map[actor.Term]actor.PID),
 		ending:  make(map[actor.PID]struct{}),
 		begun:   make(chan struct{}),
-		stopped: make(chan struct{}),
+		stopped: make(chan struct{}), draining: make(chan struct{}),
 	}
 	n.id = actor.NodeID{Name: cfg.Name, Incarnation: binary.BigEndian.Uint64(random[:]) | 1}
 
@@ -170,6 +171,20 @@ func (n *Node) System() *actor.System { return n.system }
 
 // Stopped is closed when the node has been stopped.
 func (n *Node) Stopped() <-chan struct{} { return n.stopped }
+
+// Draining is closed when the node begins to leave, by Drain or Stop: for those
+// who are sent work by other ways than those that Drain takes down.
+func (n *Node) Draining() <-chan struct{} { return n.draining }
+
+// leaves says whether the node takes on nothing new any more.
+func (n *Node) leaves() bool {
+	select {
+	case <-n.draining:
+		return true
+	default:
+		return false
+	}
+}
 
 // Stop leaves in order: it unregisters, resigns from what it holds or stands for,
 // stops every process, hands what was sent before to the peers, and ends its

@@ -27,7 +27,7 @@ func (n *Node) Register(ctx context.Context, service string, pid actor.PID) (Tok
 	if n.cfg.Guest {
 		return Token{}, fmt.Errorf("register %q: %w", service, errGuest)
 	}
-	if n.draining.Load() {
+	if n.leaves() {
 		return Token{}, fmt.Errorf("register %q: %w", service, errLeaving)
 	}
 	_ = n.dropAtEnd(pid) // one that has ended is found out by the registry

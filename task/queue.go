@@ -54,7 +54,17 @@ func Open(n *node.Node, scope string, cfg Config) (*Queue, error) {
 	q.ctx, q.cancel = context.WithCancelCause(context.Background())
 	q.worker = newWorker(n, scope, cfg)
 	go q.stand()
+	go q.drain()
 	return q, nil
+}
+
+// drain has the worker leave when the node does: node.Drain waits for what it runs.
+func (q *Queue) drain() {
+	select {
+	case <-q.n.Draining():
+		q.worker.post(leave{})
+	case <-q.ctx.Done():
+	}
 }
 
 // stand has the node stand for dispatcher.
@@ -82,7 +92,8 @@ func (q *Queue) Scope() string { return q.scope }
 // Close ends this node's part in the scope: its worker takes nothing more and
 // finishes what it runs, for as long as ctx lasts (then what runs is told to stop
 // and goes back into the queue), and the node stands for dispatcher no longer.
-// Call it before node.Stop where work is to be finished.
+// Where work is to be finished it comes before node.Stop, or node.Drain does, which
+// lets workers finish as well.
 func (q *Queue) Close(ctx context.Context) error {
 	if !opened.CompareAndDelete(openKey{q.n, q.scope}, q) {
 		return nil

@@ -351,6 +351,41 @@ func TestCloseFinishesWhatRunsAndGivesTheRestBack(t *testing.T) {
 	})
 }
 
+func TestDrainLetsTasksFinishAndTakesNoMore(t *testing.T) {
+	scope(t, 3, task.Config{}, func(w *world) {
+		ctx := w.Context()
+		var began, ended [3]atomic.Int32
+		for i := range 3 {
+			w.must(w.qs[i].Handle("x", func(ctx context.Context, t *task.Task) error {
+				began[i].Add(1)
+				select {
+				case <-time.After(10 * time.Second):
+				case <-ctx.Done():
+					return context.Cause(ctx)
+				}
+				ended[i].Add(1)
+				return nil
+			}, 1))
+		}
+		var ids []string
+		for n := range 12 {
+			ids = append(ids, w.submit(w.qs[2], task.Of("x", n)))
+		}
+		w.Await("all to work", func() bool { return began[0].Load() > 0 && began[1].Load() > 0 && began[2].Load() > 0 })
+		w.must(w.Node(0).Drain(ctx)) // the dispatcher's node
+		if b, e := began[0].Load(), ended[0].Load(); b != e || b != 1 {
+			w.Errorf("the node that drained began %d and finished %d", b, e)
+		}
+		w.must(w.Node(0).Stop(ctx))
+		for _, id := range ids {
+			if res, err := w.qs[1].Wait(ctx, id); err != nil || res.Attempt != 1 {
+				w.Error(res.Info, err)
+			}
+		}
+		w.qs = w.qs[1:]
+	})
+}
+
 func TestRollingUpdateOfAKind(t *testing.T) {
 	conclavetest.Run(t, 0, 3, func(c *conclavetest.Cluster) {
 		w := &world{Cluster: c}
