@@ -120,9 +120,11 @@ func (m *model) changes() []Change {
 	return all
 }
 
-// with is the journal after a commit.
-func (m *model) with(changes []Change) map[string]string {
-	then := maps.Clone(m.is)
+func (m *model) with(changes []Change) map[string]string { return with(m.is, changes) }
+
+// with is a journal after a commit.
+func with(is map[string]string, changes []Change) map[string]string {
+	then := maps.Clone(is)
 	for _, c := range changes {
 		if c.Value == nil {
 			delete(then, c.Key)
