@@ -6,7 +6,6 @@ import (
 	"maps"
 	"strings"
 	"testing"
-	"time"
 
 	"conclave/internal/keeper"
 	"conclave/internal/zktest"
@@ -17,15 +16,15 @@ import (
 func TestRealWriterOutlastsKilledLeaders(t *testing.T) {
 	e := zktest.StartEnsemble(t, 3, zktest.Tick(testTick))
 	w := &world{T: t, servers: e.Addrs(), root: "/conclave"}
-	over := make(chan struct{})
+	over, some := make(chan struct{}), make(chan struct{}) // commits were made
 	go func() {
 		defer close(over)
 		for range 4 {
-			time.Sleep(time.Second)
+			<-some
 			leader, err := e.Leader()
 			if err == nil {
 				e.Kill(leader)
-				time.Sleep(2 * time.Second)
+				<-some
 				err = e.Restart(leader)
 			}
 			if err != nil {
@@ -52,7 +51,12 @@ func TestRealWriterOutlastsKilledLeaders(t *testing.T) {
 		err := h.Commit(w.within(), changes)
 		if err == nil {
 			is = then
-			commits++
+			if commits++; commits%1000 == 0 {
+				select {
+				case some <- struct{}{}:
+				default:
+				}
+			}
 			continue
 		}
 		t.Log(err)
