@@ -12,7 +12,7 @@ var floors = [][]string{
 	{"actor", "transport", "codec", "internal/keeper", "internal/guard", "internal/calendar", "history", "zkdev"},
 	{"registry", "global", "router", "internal/journal", "internal/jsonbody"},
 	{"node"},
-	{"task", "shard"},
+	{"cron", "task", "shard"},
 	{"observer", "gateway"},
 	{"cmd/...", "examples/..."},
 }

@@ -53,14 +53,14 @@ func parse(words []string, o Options) (rule, error) {
 	if loc == nil {
 		loc = time.UTC
 	}
-	if len(words) > 0 {
-		key, name, ok := strings.Cut(words[0], "=")
-		if ok && (key == "CRON_TZ" || key == "TZ") {
-			var err error
-			if loc, err = zone(name); err != nil {
-				return nil, err
-			}
-			words = words[1:]
+	if name, ok := zoneOf(words); ok {
+		var err error
+		if loc, err = zone(name); err != nil {
+			return nil, err
+		}
+		words = words[1:]
+		if other, ok := zoneOf(words); ok {
+			return nil, fmt.Errorf("it names two time zones, %s and %s", name, other)
 		}
 	}
 	if len(words) == 0 {
@@ -85,6 +85,15 @@ func parse(words []string, o Options) (rule, error) {
 	default:
 		return parseFields(strings.Fields(macros[name]), loc)
 	}
+}
+
+// zoneOf is the name of the zone with which a line begins, if it does.
+func zoneOf(words []string) (name string, ok bool) {
+	if len(words) == 0 {
+		return "", false
+	}
+	key, name, ok := strings.Cut(words[0], "=")
+	return name, ok && (key == "CRON_TZ" || key == "TZ")
 }
 
 func parseEvery(text string, anchor time.Time) (rule, error) {
