@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"conclave/internal/calendar"
@@ -59,6 +60,8 @@ func (s *ScheduleSpec) check(maxBody int) error {
 		return bad("at most %d missed ticks (of 0 to %d), a grace of %v", s.Missed.Most, maxMost, s.Missed.Grace)
 	case !slices.Contains([]Overlap{"", OverlapAllow, OverlapSkip, OverlapQueue}, s.Overlap):
 		return bad("overlap %q: allow, skip or queue", s.Overlap)
+	case strings.ContainsAny(s.Zone, " \t") || s.Zone != "" && strings.Contains(s.Line, "TZ="):
+		return bad("zone %q: one name of the IANA database, here or in the line", s.Zone)
 	case s.Overlap == OverlapQueue && s.Task.Key != "":
 		return bad("its task has a key, and its overlap is queue: one of the two")
 	}

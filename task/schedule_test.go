@@ -234,6 +234,8 @@ func TestBadSchedulesAreRefused(t *testing.T) {
 		"long name": every(strings.Repeat("x", MaxScheduleName+1), "* * * * *"),
 		"past":      every("s", "@at 2020-01-01T00:00:00Z"),
 		"zone":      {Name: "s", Line: "* * * * *", Zone: "Moon/Base", Task: Of("dig", 1)},
+		"zone line": {Name: "s", Line: "* * * * *", Zone: "UTC 0", Task: Of("dig", 1)},
+		"two zones": {Name: "s", Line: "CRON_TZ=UTC * * * * *", Zone: "Europe/Berlin", Task: Of("dig", 1)},
 		"id":        {Name: "s", Line: "* * * * *", Task: Of("dig", 1, ID("x"))},
 		"kind":      {Name: "s", Line: "* * * * *", Task: Of("", 1)},
 		"missed":    {Name: "s", Line: "* * * * *", Task: Of("dig", 1), Missed: Missed{How: "some"}},

@@ -58,7 +58,8 @@ type Spec struct {
 	// moment the dispatcher takes it.
 	Delay time.Duration `msgpack:",omitempty"`
 	At    time.Time     `msgpack:",omitempty"`
-	// Priority: higher ones start first; -100 to 100.
+	// Priority: higher ones start first; -100 to 100. While higher ones wait, lower
+	// ones of kinds that the same workers do are not started.
 	Priority int `msgpack:",omitempty"`
 	// Attempts is how often it is tried before it is dead. Zero: DefaultAttempts.
 	Attempts int `msgpack:",omitempty"`
