@@ -27,8 +27,8 @@ const (
 )
 
 const (
-	scope      = "shop"
-	dispatcher = "task:" + scope
+	shop       = "shop"
+	dispatcher = "task:" + shop
 )
 
 // handler is a task.Handler that has its own entry in the scene's book.
@@ -121,9 +121,9 @@ func (s *scene) open(n *conclavetest.Node, change func(*task.Config)) *task.Queu
 		s.events = append(s.events, happening{n, s.Now(), e})
 	}
 	change(&cfg)
-	q, err := task.Open(n.Node, scope, cfg)
+	q, err := task.Open(n.Node, shop, cfg)
 	if err != nil {
-		s.Errorf("open %q on %s: %v", scope, n, err)
+		s.Errorf("open %q on %s: %v", shop, n, err)
 		return nil
 	}
 	s.mu.Lock()
@@ -394,7 +394,7 @@ func (s *scene) doneOnce(ids ...string) {
 func (s *scene) commits(f func(n int, session int64) zkdev.Fault) (remove func()) {
 	n := 0
 	return s.ZooKeeper().Inject(func(r zkdev.Request) zkdev.Fault {
-		if r.Op != "multi" || !slices.ContainsFunc(r.Paths, func(p string) bool { return strings.Contains(p, "/tasks/"+scope+"/journal/") }) {
+		if r.Op != "multi" || !slices.ContainsFunc(r.Paths, func(p string) bool { return strings.Contains(p, "/tasks/"+shop+"/journal/") }) {
 			return zkdev.NoFault
 		}
 		n++

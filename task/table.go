@@ -395,8 +395,8 @@ func (t *table) drop(e *entry) {
 	}
 	e.gone = true
 	t.touch(e)
-	if e.submitted > t.counters.Forgotten {
-		t.counters.Forgotten = e.submitted
+	if e.serial > t.counters.Forgotten {
+		t.counters.Forgotten = e.serial
 		t.unsaved = true
 	}
 }

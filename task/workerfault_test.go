@@ -81,7 +81,7 @@ func (s *scene) deleteWorker(i int) {
 	s.Helper()
 	for _, w := range s.status().Workers {
 		if w.Node == s.Node(i).Name() {
-			s.delete(s.guest.Keeper().Paths().TaskWorker(scope, w.Worker))
+			s.delete(s.guest.Keeper().Paths().TaskWorker(shop, w.Worker))
 		}
 	}
 }
