@@ -48,7 +48,7 @@ func (t *table) settle(now int64) {
 	}
 	t.tick()
 	for _, m := range t.roll {
-		if m.greeted+m.patience() <= now {
+		if m.due(now) <= now {
 			t.greet(m)
 		}
 	}

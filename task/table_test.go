@@ -595,6 +595,29 @@ func TestAssignmentThatWasLostIsSentAgain(t *testing.T) {
 	}
 }
 
+func TestWorkerIsGreetedAgainThoughTheClockWasSetBack(t *testing.T) {
+	d := newDesk(t)
+	d.here = append(d.here, listedWorker{name: "w", node: "n1"})
+	d.hear(actor.PID{}, d.here) // and that is lost
+	greeted := func() (n int) {
+		for _, m := range d.said {
+			if _, is := m.body.(*greet); is {
+				n++
+			}
+		}
+		return n
+	}
+	if n := greeted(); n != 1 {
+		t.Fatalf("it was greeted %d times", n)
+	}
+	d.now -= time.Hour.Milliseconds()
+	d.commit()
+	d.pass(greetAgain * time.Millisecond)
+	if n := greeted(); n != 3 {
+		t.Errorf("after that and %d ms it was greeted %d times in all", greetAgain, n)
+	}
+}
+
 func TestNewDispatcherTakesBackWhatIsWithWorkersThatAreGone(t *testing.T) {
 	d := newDesk(t)
 	w, v := d.worker("w", 1, "dig"), d.worker("v", 1, "dig")
