@@ -40,6 +40,7 @@ var errUsage = errors.New("charge demo | outside | work | pay ORDER CUSTOMER TOK
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	err := run(ctx, os.Args[1:])
 	switch {
 	case errors.Is(err, errUsage), errors.Is(err, node.ErrConfig):
