@@ -45,6 +45,8 @@ type Config struct {
 	Logger *slog.Logger
 	// OnEvent is told of what happens in the scope, on this node. It must not block.
 	OnEvent func(Event)
+
+	clock func() time.Time // the wall clock; tests set it
 }
 
 // Keep bounds how long and how many tasks that have ended are remembered: their
@@ -111,6 +113,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.Strategy == nil {
 		c.Strategy = LeastLoaded()
+	}
+	if c.clock == nil {
+		c.clock = time.Now
 	}
 	if c.Logger == nil {
 		c.Logger = slog.Default()

@@ -46,13 +46,13 @@ func (d *dispatcher) run(p *actor.Process) (err error) {
 	if d.log, err = d.store.Open(p, p.Term(), loading.take); err != nil {
 		return d.ended(err)
 	}
-	loading.finish(now())
+	loading.finish(d.now())
 	p.Spawn(d.watchWorkers, actor.Linked(), actor.Endless())
 	for {
 		if err := d.gather(); err != nil {
 			return d.ended(err)
 		}
-		d.table.settle(now())
+		d.table.settle(d.now())
 		if err := d.commit(); err != nil {
 			return d.ended(err)
 		}
@@ -60,7 +60,7 @@ func (d *dispatcher) run(p *actor.Process) (err error) {
 }
 
 // now is the time as records have it.
-func now() int64 { return time.Now().UnixMilli() }
+func (d *dispatcher) now() int64 { return d.cfg.clock().UnixMilli() }
 
 // ended is err, or why the term is over if that is behind it.
 func (d *dispatcher) ended(err error) error {
@@ -98,7 +98,7 @@ func (d *dispatcher) receive() (actor.Message, error) {
 	if due == 0 {
 		return d.p.Receive()
 	}
-	wait := time.Duration(due-now()) * time.Millisecond
+	wait := time.Duration(due-d.now()) * time.Millisecond
 	return d.p.ReceiveTimeout(max(0, min(wait, time.Second)))
 }
 
@@ -125,7 +125,7 @@ func (d *dispatcher) take(m actor.Message) {
 		}
 		return // a stranger's mail, or of a later version
 	}
-	d.table.step(n, now())
+	d.table.step(n, d.now())
 }
 
 // body reads a message as a *T.

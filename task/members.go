@@ -49,6 +49,15 @@ func (m *member) patience() int64 {
 	return greetAgain
 }
 
+// due is when the worker is to be greeted again. If the clock was set back since
+// the last time, that is now.
+func (m *member) due(now int64) int64 {
+	if m.greeted > now {
+		return now
+	}
+	return m.greeted + m.patience()
+}
+
 // listing is all workers that have a znode now.
 type listing []listedWorker
 

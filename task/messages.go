@@ -5,14 +5,17 @@ package task
 
 // From clients, as calls. Each answer holds a problem, the zero one for none.
 type (
-	// submitCall hands in all of Specs, or none. First is how many milliseconds ago
-	// it was sent for the first time, if this is a repetition; 0 if it is not.
+	// submitCall hands in all of Specs, or none. Again says that it was sent before,
+	// and Seen which number was the latest then: what was taken at that time has a
+	// higher one. With no Specs it only asks for that number.
 	submitCall struct {
 		Specs []Spec
-		First int64
+		Again bool
+		Seen  uint64
 	}
 	submitAnswer struct {
 		IDs     []string
+		Seen    uint64
 		Problem problem
 	}
 

@@ -1,11 +1,13 @@
 package task
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -25,6 +27,9 @@ type Queue struct {
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 	stood  chan struct{} // closed when the candidacy is no longer being made
+
+	seen   atomic.Uint64 // the latest serial that a dispatcher has told of
+	seenAt atomic.Int64  // when
 }
 
 // opened has the scopes that are open, by node: each once.
@@ -181,22 +186,47 @@ func (q *Queue) SubmitAll(ctx context.Context, specs ...Spec) ([]string, error) 
 	case len(specs) > MaxTogether || n > maxTogetherBytes:
 		return nil, fmt.Errorf("%w: %d tasks of %d bytes at once, at most %d of %d", ErrTooLarge, len(specs), n, MaxTogether, maxTogetherBytes)
 	}
-	began := time.Now()
-	a, err := ask[submitAnswer](ctx, q, c, func() any {
-		again := *c
-		again.First = max(time.Since(began).Milliseconds(), 1)
-		return &again
-	})
+	if err := q.look(ctx); err != nil {
+		return nil, err
+	}
+	c.Seen = q.seen.Load()
+	a, err := ask[submitAnswer](ctx, q, c, &submitCall{Specs: c.Specs, Again: true, Seen: c.Seen})
+	if err == nil {
+		q.saw(a.Seen)
+		err = a.Problem.err()
+	}
 	if errors.Is(err, ErrUnknownOutcome) {
 		return ids, err
-	}
-	if err == nil {
-		err = a.Problem.err()
 	}
 	if err != nil {
 		return nil, err
 	}
 	return a.IDs, nil
+}
+
+// look asks which number is the latest, if that was not heard of late: a
+// submission that has to be repeated can be told from one that was done and
+// forgotten, as long as little was forgotten since that number was given.
+func (q *Queue) look(ctx context.Context) error {
+	const late = time.Minute
+	if at := q.seenAt.Load(); at != 0 && time.Since(time.UnixMilli(at)) < late {
+		return nil
+	}
+	a, err := ask[submitAnswer](ctx, q, &submitCall{}, nil)
+	if errors.Is(err, ErrUnknownOutcome) {
+		return fmt.Errorf("task: nothing was submitted: the dispatcher of %q does not answer: %w", q.scope, cmp.Or(context.Cause(ctx), node.ErrStopped))
+	}
+	if err == nil {
+		q.saw(a.Seen)
+	}
+	return err
+}
+
+// saw takes note of a number that was given.
+func (q *Queue) saw(n uint64) {
+	for old := q.seen.Load(); n > old && !q.seen.CompareAndSwap(old, n); old = q.seen.Load() {
+	}
+	q.seenAt.Store(time.Now().UnixMilli())
 }
 
 // Result is a task that has ended.
@@ -345,9 +375,9 @@ func Overlapping(o Overlap) ScheduleOption { return func(s *ScheduleSpec) { s.Ov
 func Paused() ScheduleOption { return func(s *ScheduleSpec) { s.Paused = true } }
 
 // ask calls the dispatcher, and asks again when nobody knows whether it has heard:
-// all that it can be asked may be asked twice. again, if not nil, makes what is
+// all that it can be asked may be asked twice. again, if not nil, is what it is
 // asked from then on.
-func ask[A any](ctx context.Context, q *Queue, body any, again func() any) (answer A, err error) {
+func ask[A any](ctx context.Context, q *Queue, body, again any) (answer A, err error) {
 	unsure := false
 	for pause := 10 * time.Millisecond; ; pause = min(2*pause, time.Second) {
 		if q.ctx.Err() != nil {
@@ -369,7 +399,7 @@ func ask[A any](ctx context.Context, q *Queue, body any, again func() any) (answ
 			unsure = true
 		}
 		if again != nil {
-			body = again()
+			body = again
 		}
 		select {
 		case <-time.After(pause/2 + rand.N(pause)):

@@ -69,9 +69,8 @@ type stateRecord struct {
 type counterRecord struct {
 	// Serial is above every serial and fence there ever was.
 	Serial uint64 `msgpack:"n"`
-	// Forgotten is the latest moment at which a task was submitted that has been
-	// forgotten since.
-	Forgotten int64 `msgpack:"f"`
+	// Forgotten is the highest serial of a task that has been forgotten.
+	Forgotten uint64 `msgpack:"f"`
 }
 
 // scheduleRecord is a schedule and how far it has come.

@@ -48,7 +48,7 @@ func (t *table) settle(now int64) {
 	}
 	t.tick()
 	for _, m := range t.roll {
-		if m.greeted+m.patience() <= now {
+		if m.due(now) <= now {
 			t.greet(m)
 		}
 	}
@@ -75,7 +75,7 @@ func (t *table) hear(n *news) {
 		t.progressed(n.from, b)
 	case *submitCall:
 		ids, err := t.submit(b)
-		t.answer(n.call, &submitAnswer{IDs: ids, Problem: problemOf(err)})
+		t.answer(n.call, &submitAnswer{IDs: ids, Seen: t.serial, Problem: problemOf(err)})
 	case *awaitCall:
 		t.await(n.call, b.ID)
 	case *changeCall:
@@ -119,8 +119,8 @@ func (t *table) submit(c *submitCall) (ids []string, err error) {
 			return nil, fmt.Errorf("%w: %q", ErrConflict, s.ID)
 		case known:
 			continue
-		case c.First > 0 && t.now-c.First <= t.counters.Forgotten:
-			return nil, fmt.Errorf("%w: %q was first sent at a time of which tasks have been forgotten; see Config.Keep", ErrUnknownOutcome, s.ID)
+		case c.Again && c.Seen < t.counters.Forgotten:
+			return nil, fmt.Errorf("%w: %q was first sent so long ago that tasks have been forgotten since; see Config.Keep", ErrUnknownOutcome, s.ID)
 		}
 		fresh[s.ID] = is
 		if s.Unique != "" {

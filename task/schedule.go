@@ -42,7 +42,7 @@ func (s *ScheduleSpec) check(maxBody int) error {
 		return fmt.Errorf("%w %q: %w", ErrBadSchedule, s.Name, fmt.Errorf(format, args...))
 	}
 	if err := checkName("name", s.Name); err != nil {
-		return bad("%w", err)
+		return fmt.Errorf("%w: %w", ErrBadSchedule, err)
 	}
 	if err := s.Task.check(maxBody); err != nil {
 		return bad("%w", err)

@@ -395,8 +395,8 @@ func (t *table) drop(e *entry) {
 	}
 	e.gone = true
 	t.touch(e)
-	if e.submitted > t.counters.Forgotten {
-		t.counters.Forgotten = e.submitted
+	if e.serial > t.counters.Forgotten {
+		t.counters.Forgotten = e.serial
 		t.unsaved = true
 	}
 }
@@ -430,7 +430,7 @@ func (t *table) due() int64 {
 		earlier(e.Ended + ms(t.bounds.keep.Dead))
 	}
 	for _, m := range t.members {
-		earlier(m.greeted + m.patience())
+		earlier(m.due(t.now))
 	}
 	if len(t.waiters) > 0 {
 		earlier(t.now + longPoll/3)

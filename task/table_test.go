@@ -502,6 +502,8 @@ func TestSubmitIsAllOrNothing(t *testing.T) {
 func TestOldTasksAreForgottenAndLateRepetitionsAreNotRunAgain(t *testing.T) {
 	d := newDesk(t, func(b *bounds) { b.keep = Keep{For: time.Hour, Most: 2, Dead: 2 * time.Hour, DeadMost: 10} })
 	w := d.worker("w", 1, "dig")
+	seen := func() uint64 { return d.ask(&submitCall{}).(*submitAnswer).Seen }
+	before := seen()
 	for i := range 4 {
 		d.must(d.submit(Of("dig", i, ID(fmt.Sprint(i)))))
 		w.ends(w.one(), howDone)
@@ -510,17 +512,17 @@ func TestOldTasksAreForgottenAndLateRepetitionsAreNotRunAgain(t *testing.T) {
 	if d.table.entries["1"] != nil || d.table.entries["2"] == nil {
 		t.Error("not the two oldest were forgotten")
 	}
-	again := func(id string, ago time.Duration) error {
-		return d.ask(&submitCall{Specs: []Spec{Of("dig", id, ID(id))}, First: ms(ago)}).(*submitAnswer).Problem.err()
+	again := func(id string, seen uint64) error {
+		return d.ask(&submitCall{Specs: []Spec{Of("dig", id, ID(id))}, Again: true, Seen: seen}).(*submitAnswer).Problem.err()
 	}
-	if err := again("1", 5*time.Second); codeOf(err) != ErrUnknownOutcome {
+	if err := again("1", before); codeOf(err) != ErrUnknownOutcome {
 		t.Errorf("a repetition of a task that was forgotten: %v", err)
 	}
 	d.begin(func(b *bounds) { b.keep = Keep{For: time.Hour, Most: 2, Dead: 2 * time.Hour, DeadMost: 10} })
-	if err := again("1", 5*time.Second); codeOf(err) != ErrUnknownOutcome {
+	if err := again("1", before); codeOf(err) != ErrUnknownOutcome {
 		t.Errorf("and after a fail-over: %v", err)
 	}
-	d.must(again("new", 100*time.Millisecond))
+	d.must(again("new", seen()))
 	w.hello(1, nil, "dig")
 	w.ends(w.one(), howDiscard)
 	d.pass(61 * time.Minute)
@@ -590,6 +592,29 @@ func TestAssignmentThatWasLostIsSentAgain(t *testing.T) {
 		if ab, is := m.body.(*abandon); !is || len(ab.List) != 1 || ab.List[0].ID != "other" || ab.Why != whyNotYours {
 			t.Errorf("said %+v", m.body)
 		}
+	}
+}
+
+func TestWorkerIsGreetedAgainThoughTheClockWasSetBack(t *testing.T) {
+	d := newDesk(t)
+	d.here = append(d.here, listedWorker{name: "w", node: "n1"})
+	d.hear(actor.PID{}, d.here) // and that is lost
+	greeted := func() (n int) {
+		for _, m := range d.said {
+			if _, is := m.body.(*greet); is {
+				n++
+			}
+		}
+		return n
+	}
+	if n := greeted(); n != 1 {
+		t.Fatalf("it was greeted %d times", n)
+	}
+	d.now -= time.Hour.Milliseconds()
+	d.commit()
+	d.pass(greetAgain * time.Millisecond)
+	if n := greeted(); n != 3 {
+		t.Errorf("after that and %d ms it was greeted %d times in all", greetAgain, n)
 	}
 }
 

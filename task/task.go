@@ -116,7 +116,7 @@ func (t *Task) Then(next ...Spec) error {
 		n += then[i].bytes()
 	}
 	if n += len(t.result); n > maxTogetherBytes || len(then) > MaxTogether {
-		return fmt.Errorf("%w: %d tasks of %d bytes to follow, at most %d of %d", ErrTooLarge, len(then), n, MaxTogether, maxTogetherBytes)
+		return fmt.Errorf("%w: %d tasks to follow, with the result %d bytes, at most %d of %d", ErrTooLarge, len(then), n, MaxTogether, maxTogetherBytes)
 	}
 	t.then = then
 	return nil

@@ -91,7 +91,7 @@ func resign(w *world, r *rand.Rand, name string) (*spell, error) {
 		return nil, errNobodyThere
 	}
 	s := &spell{what: at.name, at: w.clock(), end: nothing}
-	at.p.tell("resign " + name)
+	at.p.Tell("resign " + name)
 	return s, nil
 }
 
@@ -101,7 +101,7 @@ func transfer(w *world, r *rand.Rand, name string) (*spell, error) {
 		return nil, errNobodyThere
 	}
 	s := &spell{what: at.name, at: w.clock(), end: nothing}
-	at.p.tell("transfer " + name)
+	at.p.Tell("transfer " + name)
 	return s, nil
 }
 
@@ -111,8 +111,8 @@ func stop(w *world, r *rand.Rand, name string) (*spell, error) {
 		return nil, errNobodyThere
 	}
 	s := &spell{what: at.name, at: w.clock(), end: nothing}
-	at.p.doom()
-	at.p.tell("stop")
+	at.p.Doom()
+	at.p.Tell("stop")
 	// It hands in what is under way first.
 	s.lasts = w.between(r, 0.5, 1)
 	return s, nil
@@ -146,9 +146,7 @@ func killGuard(w *world, r *rand.Rand, name string) (*spell, error) {
 		return nil, errNobodyThere
 	}
 	s := &spell{what: at.name, at: w.clock(), lasts: w.session / 4, end: nothing}
-	err := at.p.cmd.Process.Kill()
-	<-at.p.ended
-	return s, err
+	return s, at.p.KillGuard()
 }
 
 func pauseHolder(least, most float64) func(*world, *rand.Rand, string) (*spell, error) {
@@ -158,8 +156,8 @@ func pauseHolder(least, most float64) func(*world, *rand.Rand, string) (*spell, 
 			return nil, errNobodyThere
 		}
 		p := at.p
-		err := p.pause()
-		return &spell{what: at.name, at: w.clock(), lasts: w.between(r, least, most), end: func() error { p.resume(); return nil }}, err
+		err := p.Pause()
+		return &spell{what: at.name, at: w.clock(), lasts: w.between(r, least, most), end: func() error { p.Resume(); return nil }}, err
 	}
 }
 
@@ -296,14 +294,6 @@ func cutFollower(w *world, r *rand.Rand, name string) (*spell, error) {
 	return s, nil
 }
 
-// guardedNow says whether p has a guard that still lives.
-func guardedNow(p *process) bool {
-	select {
-	case <-p.ended:
-		return false
-	default:
-		return p.guarded
-	}
-}
+func guardedNow(p *process) bool { return p.Guarded() }
 
-func unguardedNow(p *process) bool { return !guardedNow(p) }
+func unguardedNow(p *process) bool { return !p.Guarded() }

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"conclave/history"
+	"conclave/internal/child"
 	"conclave/node"
 )
 
@@ -23,12 +24,6 @@ const memberMode = "member"
 
 // names are what the members stand for.
 var names = []string{"boss", "clerk"}
-
-// hello is what a member says first; then come the events of its history that
-// tell what it holds.
-type hello struct {
-	PID int `json:"process"`
-}
 
 // member is the program: one node, until it is told to stop or its standard input
 // ends, as it does when the driver is no more.
@@ -46,7 +41,7 @@ func member(args []string) int {
 	cfg.Secret = []byte("of the endurance run")
 	cfg.Logger = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelInfo}))
 	say := newSayer()
-	say.line(hello{os.Getpid()})
+	child.Hello()
 
 	h, err := history.OpenFile(*record)
 	if err != nil {

@@ -10,7 +10,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"syscall"
 	"time"
 
 	"conclave/history"
@@ -119,12 +118,7 @@ func (w *world) network() error {
 func (w *world) tearDown() {
 	for _, at := range w.places {
 		if p := at.p; p != nil {
-			p.stdin.Close()
-			if p.alive() && p.node() != 0 {
-				syscall.Kill(p.node(), syscall.SIGKILL)
-			}
-			p.cmd.Process.Kill()
-			<-p.ended
+			p.End()
 		}
 	}
 	if w.zk != nil {
@@ -197,19 +191,15 @@ func (w *world) revive(guarded func() bool) {
 			continue
 		}
 		if p := at.p; p != nil {
-			p.mu.Lock()
-			doomed := p.doomed
-			p.mu.Unlock()
-			if !doomed {
+			if !p.Doomed() {
 				w.blame("%s has ended, and nobody killed it: see %s.log", filepath.Base(p.path), p.path)
 			}
-			p.stdin.Close()
+			p.Hush()
 			select {
-			case <-p.ended: // with its guard
+			case <-p.Ended(): // with its guard
 			case <-time.After(5 * time.Second):
 				w.blame("the guard of %s, which has ended, goes on", filepath.Base(p.path))
-				p.cmd.Process.Kill()
-				<-p.ended
+				p.KillGuard()
 			}
 		}
 		if _, err := w.launch(at, guarded()); err != nil {
@@ -221,8 +211,8 @@ func (w *world) revive(guarded func() bool) {
 // leave stops all members in order.
 func (w *world) leave(ctx context.Context) {
 	for _, at := range w.places {
-		at.p.doom()
-		at.p.tell("stop")
+		at.p.Doom()
+		at.p.Tell("stop")
 	}
 	for _, at := range w.places {
 		if !w.await(ctx, 20*time.Second, func() bool { return !at.p.alive() }) {
