@@ -107,45 +107,49 @@ func shown(ticks []time.Time) string {
 // of the commit that fires it. Another fires what is due.
 func TestTickAtLeaderChange(t *testing.T) {
 	const span = 70 * time.Second
-	var faults []func(s *scene)
+	type fault struct {
+		off time.Duration // from the next whole second but one
+		do  func(s *scene)
+	}
+	var faults []fault
 	var names []string
 	for _, off := range []time.Duration{-time.Millisecond, 0, time.Millisecond, 500 * time.Millisecond} {
 		names = append(names, fmt.Sprintf("killed %v after a tick", off))
-		faults = append(faults, func(s *scene) {
-			time.Sleep(time.Second - time.Duration(time.Now().Nanosecond()) + off + time.Second)
-			s.Kill(s.holder())
-		})
+		faults = append(faults, fault{off, func(s *scene) { s.Kill(s.holder()) }})
 	}
 	for name, f := range map[string]zkdev.Fault{
 		"killed before the commit": zkdev.LoseRequest, "killed after the commit": zkdev.HoldReply, "the reply to the commit is lost": zkdev.LoseReply,
 	} {
 		names = append(names, name)
-		faults = append(faults, func(s *scene) {
-			time.Sleep(time.Second - time.Duration(time.Now().Nanosecond()) - 10*time.Millisecond)
+		faults = append(faults, fault{-10 * time.Millisecond, func(s *scene) {
 			if f == zkdev.LoseReply {
 				s.LoseReply(s.holder())
 				return
 			}
 			s.killAtCommit(s.holder(), 1, f)
-		})
+		}})
 	}
 	names = append(names, "paused", "its session expires")
-	faults = append(faults, func(s *scene) { s.Pause(s.holder()) }, func(s *scene) { s.ExpireSession(s.holder()) })
+	faults = append(faults, fault{0, func(s *scene) { s.Pause(s.holder()) }}, fault{0, func(s *scene) { s.ExpireSession(s.holder()) }})
 	for how, policy := range map[string]task.ScheduleOption{"all": task.MissedAll(0), "one": task.MissedOne(), "skip": task.MissedSkip(3 * time.Second)} {
 		for i, fault := range faults {
 			t.Run(how+"/"+names[i], func(t *testing.T) {
 				conclavetest.Run(t, 0, 4, func(c *conclavetest.Cluster) {
 					s, _ := timed(c, "2027-03-01T12:00:00Z")
 					s.schedule("bell", "* * * * * *", policy)
+					inflict := func() {
+						time.Sleep(2*time.Second - time.Duration(time.Now().Nanosecond()) + fault.off)
+						fault.do(s)
+					}
 					began := c.Now()
 					time.Sleep(3 * time.Second)
-					fault(s)
+					inflict()
 					time.Sleep(expiry + 2*time.Second)
 					c.Mend()
 					c.Start(0)
 					c.Start(1)
 					time.Sleep(10 * time.Second)
-					fault(s)
+					inflict()
 					time.Sleep(span - (c.Now() - began))
 					c.Mend()
 					time.Sleep(5*time.Second + time.Second/2 - time.Duration(time.Now().Nanosecond()))
