@@ -34,8 +34,10 @@ type Config struct {
 	// dispatcher. None: all scopes that anybody names, up to 100 of them, and it
 	// stands for dispatcher in none.
 	Scopes []string
-	// Open opens a scope when it is first named. Default: task.Open on Node. What
-	// Open was given to do stays open; what the default has opened, Close closes.
+	// Tasks is how scopes are opened, when they are first named.
+	Tasks task.Config
+	// Open opens a scope in place of task.Open, for programs that have it open
+	// already. What it gives stays open when the gateway is closed.
 	Open func(scope string) (*task.Queue, error)
 
 	// Tokens are whom the gateway listens to: one of these must come with every
@@ -156,8 +158,9 @@ func hashes(tokens []string) (sums [][sha256.Size]byte) {
 	return sums
 }
 
-// checkListen says why the gateway must not be served at an address.
-func (c *Config) checkListen(a net.Addr, encrypted bool) error {
+// CheckListen says why a gateway must not be served at an address, with TLS or
+// without; Serve asks it, too.
+func (c *Config) CheckListen(a net.Addr, encrypted bool) error {
 	t, is := a.(*net.TCPAddr)
 	switch {
 	case !is || t.IP.IsLoopback() || c.Insecure:

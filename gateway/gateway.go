@@ -92,7 +92,7 @@ func (g *Gateway) stray(r *http.Request) *route {
 // On more than loopback Serve wants tokens and TLS, or Config.Insecure.
 func (g *Gateway) Serve(ctx context.Context, l net.Listener, encrypted *tls.Config) error {
 	defer l.Close()
-	if err := g.cfg.checkListen(l.Addr(), encrypted != nil); err != nil {
+	if err := g.cfg.CheckListen(l.Addr(), encrypted != nil); err != nil {
 		return errors.Join(err, g.Close(context.Background()))
 	}
 	server := &http.Server{

@@ -55,7 +55,12 @@ func (c *Config) open(scope string) (*task.Queue, error) {
 	if err := checkScope(scope); err != nil {
 		return nil, err
 	}
-	return task.Open(c.Node, scope, task.Config{NoDispatch: len(c.Scopes) == 0, Logger: c.Logger})
+	cfg := c.Tasks
+	cfg.NoDispatch = cfg.NoDispatch || len(c.Scopes) == 0
+	if cfg.Logger == nil {
+		cfg.Logger = c.Logger
+	}
+	return task.Open(c.Node, scope, cfg)
 }
 
 // close ends the gateway's part in the scopes that it has opened itself.
