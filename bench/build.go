@@ -7,6 +7,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+
+	"conclave/internal/zktest"
 )
 
 // build compiles the contenders into bin, a program each: two of them cannot live
@@ -18,6 +20,12 @@ func build(bin string) (missing map[string]string, err error) {
 		return nil, fmt.Errorf("building the contenders: %w; bench must be run in its own directory", err)
 	}
 	missing = map[string]string{}
+	if _, err := exec.LookPath("redis-server"); err != nil {
+		missing[asynq.program] = "Redis is not installed (Debian: apt-get install redis-server)"
+	}
+	if err := zktest.Installed(); err != nil {
+		missing[conclaveTasks.program] = err.Error() + " (apt-get install zookeeper)"
+	}
 	switch err := buildErlang(bin); {
 	case errors.Is(err, exec.ErrNotFound):
 		missing[erlang.program] = "Erlang/OTP is not installed (Debian: apt-get install erlang-nox)"

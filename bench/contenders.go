@@ -1,5 +1,10 @@
 package main
 
+import (
+	"fmt"
+	"slices"
+)
+
 type kind int
 
 const (
@@ -14,7 +19,7 @@ type contender struct {
 	kind    kind
 	program string // under contender/
 	variant string // tells contenders of one program apart
-	broker  string // the role of a third process that stands between, if there is one
+	broker  string // the role of one more process that stands between, if there is one
 }
 
 var (
@@ -24,11 +29,19 @@ var (
 	conclaveReflection = &contender{"Conclave reflection", ours, "conclave", "reflection", "zk"}
 	conclaveFields     = &contender{"Conclave 3 fields", ours, "conclave", "fields", "zk"}
 
+	conclaveTasks = &contender{"Conclave", ours, "conclavetasks", "", "store"}
+
 	erlang     = &contender{"Erlang", peer, "erlang", "", ""}
 	ergo       = &contender{"ergo", peer, "ergo", "", ""}
 	hollywood  = &contender{"hollywood", peer, "hollywood", "", ""}
 	nats       = &contender{"NATS", peer, "nats", "", "broker"}
 	protoactor = &contender{"protoactor-go", peer, "protoactor", "", ""}
+
+	asynq          = &contender{"asynq", peer, "asynq", "1", "store"}
+	asynq4         = &contender{"asynq, 4 servers", peer, "asynq", "4", "store"}
+	asynqRecorded  = &contender{"asynq recorded", peer, "asynq", "1 recorded", "store"}
+	asynqRecorded4 = &contender{"asynq recorded, 4 servers", peer, "asynq", "4 recorded", "store"}
+	asynqPolling   = &contender{"asynq, asks every ms", peer, "asynq", "1 ms", "store"}
 
 	channel   = &contender{"channel", limit, "raw", "channel", ""}
 	slice     = &contender{"slice and mutex", limit, "raw", "slice", ""}
@@ -44,20 +57,22 @@ type role struct{ name, key string }
 
 // roles are in the order in which the processes start. Each is told what those
 // before it said.
-func (w *workload) roles(c *contender) []role {
-	key := func(part string) string {
-		key := w.name + part
+func (w *workload) roles(c *contender) (all []role) {
+	if c.broker != "" {
+		all = append(all, role{c.broker, c.broker})
+	}
+	for i, party := range w.parties {
+		key := w.name
+		if len(w.parties) > 1 {
+			key += " " + party
+		}
 		if c.variant != "" {
 			key += " " + c.variant
 		}
-		return key
+		if slices.Index(w.parties, party) != i {
+			party += fmt.Sprint(" ", i+1)
+		}
+		all = append(all, role{party, key})
 	}
-	if !w.remote {
-		return []role{{"one", key("")}}
-	}
-	both := []role{{"recv", key(" recv")}, {"send", key(" send")}}
-	if c.broker != "" {
-		return append([]role{{c.broker, c.broker}}, both...)
-	}
-	return both
+	return all
 }

@@ -17,7 +17,7 @@ func fakeProgram(t *testing.T, script string) (bin string, c *contender) {
 	return bin, &contender{name: "fake", program: "fake"}
 }
 
-var between = &workload{name: "W", remote: remote}
+var between = &workload{name: "W", parties: remote}
 
 func TestBothSidesMakeOneOutcome(t *testing.T) {
 	bin, c := fakeProgram(t, `

@@ -17,19 +17,27 @@ import (
 
 func main() {
 	quick := flag.Bool("quick", false, "less work in each run, and two runs unless -runs says otherwise")
-	only := flag.String("only", "", "the workloads to run, such as L1,R1; default all")
+	only := flag.String("only", "", "the workloads to run, such as L1,R1, or T1 for all whose names begin so; default all, of messages or of tasks")
 	who := flag.String("who", "", "the contenders, such as conclave,NATS: those whose names begin so; default all")
 	runs := flag.Int("runs", 0, "how many runs of each; default 5")
 	jsonFile := flag.String("json", "", "`file` for all figures, as JSON")
 	svgFile := flag.String("svg", "", "`file` for a picture of the ratios")
-	flag.Parse()
+	usual, args := workloads, os.Args[1:]
+	if len(args) > 0 && args[0] == "tasks" {
+		usual, args = taskWorkloads, args[1:]
+	}
+	_ = flag.CommandLine.Parse(args) // it ends the program by itself
+	if flag.NArg() > 0 {
+		fmt.Fprintf(os.Stderr, "%q: there are only flags, with the word tasks before them or without it\n", flag.Args())
+		os.Exit(2)
+	}
 	if *runs <= 0 {
 		*runs = 5
 		if *quick {
 			*runs = 2
 		}
 	}
-	chosen, err := choose(*only, *who)
+	chosen, err := choose(usual, *only, *who)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(2)
@@ -52,9 +60,20 @@ func runAll(chosen []*workload, runs int, quick bool, jsonFile, svgFile string) 
 		return err
 	}
 	where, peers := machine.Line(), versions(bin)
+	if slices.ContainsFunc(chosen, (*workload).isOfTasks) {
+		disk, err := machine.Disk(bin)
+		if err != nil {
+			return err
+		}
+		where += "\n" + disk
+	}
 	fmt.Print(where, "\n", peers, "\n")
 	var tables []*table
-	for _, w := range without(missing, chosen) {
+	chosen = without(missing, chosen)
+	if len(chosen) == 0 {
+		return errors.New("nothing is left to run")
+	}
+	for _, w := range chosen {
 		t := measure(bin, w, runs, quick)
 		fmt.Println(t)
 		if t.failed {
@@ -82,17 +101,18 @@ func cleanUp(bin string) {
 	os.Exit(1)
 }
 
-// choose finds the workloads of those names, with the contenders of those names.
-func choose(only, who string) (chosen []*workload, err error) {
-	for name := range strings.SplitSeq(only, ",") {
-		i := slices.IndexFunc(workloads, func(w *workload) bool { return strings.EqualFold(w.name, strings.TrimSpace(name)) })
-		switch {
-		case i >= 0:
-			chosen = append(chosen, workloads[i])
-		case only == "":
-			chosen = workloads
-		default:
-			return nil, fmt.Errorf("-only: there is no workload %q; there are %s", name, names(workloads))
+// choose finds the workloads of those names, or the usual ones, with the contenders
+// of those names.
+func choose(usual []*workload, only, who string) (chosen []*workload, err error) {
+	chosen = usual
+	if only != "" {
+		chosen = nil
+		for name := range strings.SplitSeq(only, ",") {
+			some := named(strings.TrimSpace(name))
+			if len(some) == 0 {
+				return nil, fmt.Errorf("-only: there is no workload %q; there are %s", name, names(allWorkloads()))
+			}
+			chosen = append(chosen, some...)
 		}
 	}
 	chosen = keep(chosen, func(c *contender) bool {
@@ -106,6 +126,19 @@ func choose(only, who string) (chosen []*workload, err error) {
 	return chosen, nil
 }
 
+// named are the workload of that name, or else all whose names begin so.
+func named(name string) (some []*workload) {
+	for _, w := range allWorkloads() {
+		switch {
+		case strings.EqualFold(w.name, name):
+			return []*workload{w}
+		case name != "" && len(w.name) > len(name) && strings.EqualFold(w.name[:len(name)], name):
+			some = append(some, w)
+		}
+	}
+	return some
+}
+
 func names(workloads []*workload) string {
 	var all []string
 	for _, w := range workloads {
@@ -114,12 +147,18 @@ func names(workloads []*workload) string {
 	return strings.Join(all, ", ")
 }
 
-// without leaves out the contenders whose programs are missing, and says so.
+// without leaves out the contenders whose programs are missing, and says so of those
+// that were wanted.
 func without(missing map[string]string, chosen []*workload) []*workload {
-	for program, why := range missing {
-		fmt.Printf("%s is left out: %s.\n\n", program, why)
-	}
-	return keep(chosen, func(c *contender) bool { return missing[c.program] == "" })
+	told := map[string]bool{}
+	return keep(chosen, func(c *contender) bool {
+		why, is := missing[c.program]
+		if is && !told[c.program] {
+			told[c.program] = true
+			fmt.Printf("%s is left out: %s.\n\n", c.program, why)
+		}
+		return !is
+	})
 }
 
 // keep leaves out contenders, and workloads that have none left.

@@ -99,12 +99,13 @@ func (t *table) peak(c *contender, role string) float64 {
 // memory is the peak of each process, in the order of the roles.
 func (t *table) memory(c *contender) string {
 	var parts []string
-	for _, r := range t.w.roles(c) {
+	roles := t.w.roles(c)
+	for _, r := range roles {
 		part := "–"
 		if v := t.peak(c, r.name); !math.IsNaN(v) {
 			part = fmt.Sprintf("%.0f", v)
 		}
-		if t.w.remote {
+		if len(roles) > 1 {
 			part = r.name + " " + part
 		}
 		parts = append(parts, part)

@@ -99,7 +99,7 @@ func TestVerdictSaysWhetherTheTargetIsMet(t *testing.T) {
 func TestEveryTargetIsOfAWorkloadThatMeasuresIt(t *testing.T) {
 	for _, g := range targets {
 		found := false
-		for _, w := range workloads {
+		for _, w := range allWorkloads() {
 			for _, m := range w.metrics {
 				found = found || w.name == g.workload && m.name == g.metric && slices.Contains(w.contenders, g.who)
 			}

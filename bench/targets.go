@@ -60,6 +60,14 @@ var targets = []target{
 	{"R5h", conclaveOwn, "p50", exactly(200), 1},
 	{"R5h", conclaveOwn, "p99", exactly(2000), 1},
 	{"R5h", conclaveOwn, "rate", exactly(1000), 1},
+	{"T1x1", conclaveTasks, "rate", only(asynqPolling), 1},
+	{"T1x16", conclaveTasks, "rate", peers, 1},
+	{"T1x256", conclaveTasks, "rate", peers, 1},
+	{"T1x256", conclaveTasks, "rate", exactly(5000), 1},
+	{"T1x256", conclaveTasks, "tx", exactly(1.5), 1},
+	{"T1p1", conclaveTasks, "rate", peers, 1},
+	{"T1p4", conclaveTasks, "rate", peers, 1},
+	{"T2", conclaveTasks, "p50", exactly(15000), 1},
 }
 
 // verdict is a target beside what was measured.

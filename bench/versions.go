@@ -12,6 +12,7 @@ import (
 
 // modules are those of each program whose versions count.
 var modules = map[string][]string{
+	"asynq":      {"hibiken/asynq", "redis/go-redis/v9"},
 	"ergo":       {"ergo-services/ergo"},
 	"hollywood":  {"anthdm/hollywood"},
 	"protoactor": {"asynkron/protoactor-go"},
@@ -37,6 +38,12 @@ func versions(bin string) string {
 	}
 	if out, err := exec.Command("erl", "-noshell", "-eval", `io:format("~s", [erlang:system_info(otp_release)]), halt().`).Output(); err == nil {
 		fmt.Fprintf(&b, "- Erlang/OTP %s\n", out)
+	}
+	if out, err := exec.Command("redis-server", "--version").Output(); err == nil {
+		fmt.Fprintf(&b, "- %s", out)
+	}
+	if jar, err := filepath.EvalSymlinks("/usr/share/java/zookeeper.jar"); err == nil {
+		fmt.Fprintf(&b, "- %s\n", strings.TrimSuffix(filepath.Base(jar), ".jar"))
 	}
 	return b.String()
 }

@@ -1,5 +1,7 @@
 package main
 
+import "slices"
+
 // metric is one figure of a workload. Children report it under its name.
 type metric struct {
 	name, unit string
@@ -18,15 +20,18 @@ func (m metric) factor(a, b float64) float64 {
 // workload is one kind of work, done by every contender.
 type workload struct {
 	name, what  string
-	remote      bool // between two processes
-	full, quick int  // how many messages, round trips, or actors
+	parties     parties
+	full, quick int // how many messages, round trips, actors, or tasks
 	metrics     []metric
 	contenders  []*contender
 }
 
-const (
-	local  = false
-	remote = true
+// parties are the processes that do the work, in the order in which they start.
+type parties []string
+
+var (
+	local  = parties{"one"}
+	remote = parties{"recv", "send"}
 )
 
 var (
@@ -60,7 +65,7 @@ var workloads = []*workload{
 	{"R1", "remote send, 1 to 1, 64 B", remote, 3_000_000, 500_000,
 		[]metric{perSecond}, with(senders, conclaveFields, tcp, yamux)},
 	{"R1m", "remote send, 1 to 1, 64 B, to a slow consumer", remote, 1_000_000, 150_000,
-		[]metric{{"peak recv", "MiB", true, 1024}, {"peak send", "MiB", true, 1024}}, senders},
+		[]metric{mebibytes("peak recv"), mebibytes("peak send")}, senders},
 	{"R2", "remote send, 100 to 100, 64 B", remote, 3_000_000, 500_000,
 		[]metric{perSecond}, with(senders, conclaveFields)},
 	{"R3", "remote round trip, one at a time", remote, 30_000, 5_000,
@@ -72,3 +77,40 @@ var workloads = []*workload{
 	{"R5h", "remote round trip beside bodies of 1 MiB", remote, 3_000, 500,
 		[]metric{p50, p99, bytesPerSecond(1 << 20)}, with(senders, tcp, yamux)},
 }
+
+var (
+	tasksPerSecond = metric{"rate", "/s", false, 1}
+	perTask        = metric{"tx", "each", true, 1} // ZooKeeper's transactions
+	queues         = []*contender{conclaveTasks, asynqRecorded4, asynqRecorded, asynq4, asynq, asynqPolling}
+	separate       = []*contender{conclaveTasks, asynqRecorded, asynq} // a server in each process that works
+)
+
+// taskWorkloads are not among those that run when none is named: they want more of
+// the machine to be installed.
+var taskWorkloads = []*workload{
+	{"T1x1", "tasks done, 1 submitter", local, 4_000, 500,
+		[]metric{tasksPerSecond, perTask}, queues},
+	{"T1x16", "tasks done, 16 submitters", local, 20_000, 3_000,
+		[]metric{tasksPerSecond, perTask}, queues},
+	{"T1x256", "tasks done, 256 submitters", local, 40_000, 8_000,
+		[]metric{tasksPerSecond, perTask}, queues},
+	{"T1p1", "tasks done by another process, 256 submitters", parties{"work", "submit"}, 40_000, 8_000,
+		[]metric{tasksPerSecond, perTask}, separate},
+	{"T1p4", "tasks done by four other processes, 256 submitters", parties{"work", "work", "work", "work", "submit"}, 40_000, 8_000,
+		[]metric{tasksPerSecond, perTask}, separate},
+	{"T2", "submit to start, idle", local, 300, 60,
+		[]metric{p50, p99}, []*contender{conclaveTasks, asynq, asynqPolling}},
+	{"T3", "tasks that wait", local, 100_000, 20_000,
+		[]metric{tasksPerSecond, mebibytes("store"), mebibytes("client"), mebibytes("files")}, []*contender{conclaveTasks, asynq}},
+	{"T4", "another dispatcher takes over", parties{"old", "new"}, 100_000, 20_000,
+		[]metric{{"took", "ms", true, 1}}, []*contender{conclaveTasks}},
+}
+
+func allWorkloads() []*workload { return slices.Concat(workloads, taskWorkloads) }
+
+func (w *workload) isOfTasks() bool {
+	return slices.ContainsFunc(taskWorkloads, func(of *workload) bool { return of.name == w.name })
+}
+
+// mebibytes are of what is told in KiB.
+func mebibytes(name string) metric { return metric{name, "MiB", true, 1024} }

@@ -12,7 +12,6 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
-	"syscall"
 	"time"
 )
 
@@ -24,7 +23,9 @@ type Role func(*Child) map[string]float64
 type Child struct {
 	N    int      // messages, or actors
 	Args []string // what the processes before it said when they were ready
+	pid  int      // whose usage it tells
 	base time.Duration
+	ends []func()
 }
 
 // Main is the main function of a contender: PROGRAM ROLE N WORDS... says READY,
@@ -63,8 +64,11 @@ func Main(roles ...map[string]Role) {
 	Check(err)
 	fmt.Println("RESULT " + string(line))
 	<-ended // the other processes may need this one until the driver has heard of all
-	line, err = json.Marshal(Usage{CPU: (CPU() - c.base).Seconds(), PeakKB: peakKB()})
+	line, err = json.Marshal(Usage{CPU: (cpuOf(c.pid) - c.base).Seconds(), PeakKB: peakKB(c.pid)})
 	Check(err)
+	for _, end := range c.ends {
+		end()
+	}
 	fmt.Println("FINAL " + string(line))
 }
 
@@ -87,36 +91,21 @@ func profile() (stop func()) {
 
 // Ready ends the preparation: what the process does from here on is measured.
 func (c *Child) Ready(words ...string) {
-	c.base = CPU()
+	c.base = cpuOf(c.pid)
 	fmt.Println("READY " + strings.Join(words, " "))
 }
+
+// StandsFor has the child tell the usage of a process that it has started in place
+// of its own.
+func (c *Child) StandsFor(pid int) { c.pid = pid }
+
+// AtEnd is called when the driver has heard all figures, unless it ended before.
+func (c *Child) AtEnd(f func()) { c.ends = append(c.ends, f) }
 
 // Usage is what a process took.
 type Usage struct {
 	CPU    float64 // seconds, user and system, since ready
 	PeakKB float64 // of resident memory, since it began
-}
-
-// CPU is the time that this process has taken so far, user and system.
-func CPU() time.Duration {
-	var r syscall.Rusage
-	Check(syscall.Getrusage(syscall.RUSAGE_SELF, &r))
-	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
-}
-
-// peakKB reads the high-water mark of resident memory. The one that getrusage
-// has would include that of the parent.
-func peakKB() float64 {
-	status, err := os.ReadFile("/proc/self/status")
-	Check(err)
-	for line := range strings.Lines(string(status)) {
-		if rest, ok := strings.CutPrefix(line, "VmHWM:"); ok {
-			kb, err := strconv.ParseFloat(strings.TrimSuffix(strings.TrimSpace(rest), " kB"), 64)
-			Check(err)
-			return kb
-		}
-	}
-	return 0
 }
 
 // Span is the result of a child that did all the work itself.

@@ -51,7 +51,7 @@ func Roles(variant string, open func(*Child) Remote) map[string]Role {
 	add("R1m", receiver(open, 1, Small, slowly), sender(open, 1, Small))
 	add("R2", receiver(open, Pairs, Small, nil), sender(open, Pairs, Small))
 	add("R3", answerer(open), latency(open))
-	add("R4", answerer(open), callers(open))
+	add("R4", answerer(open), manyCallers(open))
 	add("R5", receiver(open, 1, BodyR5, nil), sender(open, 1, BodyR5))
 	add("R5h", besideReceiver(open), beside(open))
 	return roles
@@ -159,31 +159,14 @@ func latency(open func(*Child) Remote) Role {
 	}
 }
 
-func callers(open func(*Child) Remote) Role {
+func manyCallers(open func(*Child) Remote) Role {
 	return func(c *Child) map[string]float64 {
 		r := open(c)
-		all := func(n int) (got int64, took time.Duration) {
-			var left, done atomic.Int64
-			var wg sync.WaitGroup
-			left.Store(int64(n))
-			start := time.Now()
-			for range Callers {
-				wg.Add(1)
-				r.Spawn(c.addresses(1)[0], Small, func(p Port) {
-					defer wg.Done()
-					for left.Add(-1) >= 0 {
-						Check(p.Call())
-						done.Add(1)
-					}
-				})
-			}
-			wg.Wait()
-			return done.Load(), time.Since(start)
-		}
-		all(Callers * 10) // warm-up
-		c.Ready()
-		got, took := all(c.N)
-		return Span(took, c.N, int(got))
+		all := callers{Callers, func(run func(call func() error)) {
+			r.Spawn(c.addresses(1)[0], Small, func(p Port) { run(p.Call) })
+		}}
+		all.warmUp()
+		return all.run(c)
 	}
 }
 

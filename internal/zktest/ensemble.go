@@ -31,7 +31,7 @@ func NewEnsemble(dir string, size int, opts ...Option) (*Ensemble, error) {
 	if size < 1 || len(e.opts.hosts) > 0 && len(e.opts.hosts) != size {
 		return nil, fmt.Errorf("zktest: an ensemble of %d servers on %d hosts", size, len(e.opts.hosts))
 	}
-	if err := installed(); err != nil {
+	if err := Installed(); err != nil {
 		return nil, err
 	}
 	if dir == "" {

@@ -39,6 +39,7 @@ type options struct {
 	// containers is how often the server looks for containers that are due.
 	containers time.Duration
 	shm        bool
+	asShipped  bool
 }
 
 func makeOptions(opts []Option) options {
@@ -60,6 +61,11 @@ func ContainerCheck(d time.Duration) Option { return func(o *options) { o.contai
 // InMemory keeps the real server's data in /dev/shm, if there is room, for tests
 // that write much. A shared server takes no notice of it.
 func InMemory() Option { return func(o *options) { o.shm = true } }
+
+// AsShipped runs the real server as its own scripts do, for measuring it: what it
+// acknowledges is on the disk, its heap may grow to 1000 MB, and the JVM has its
+// defaults. Tests have a small server that writes without syncing.
+func AsShipped() Option { return func(o *options) { o.asShipped = true } }
 
 // Line adds a line to the server's configuration file.
 func Line(line string) Option {
@@ -115,12 +121,14 @@ func demand(t testing.TB) {
 	if os.Getenv("CONCLAVE_REAL") != "1" {
 		t.Skip("not run against ZooKeeper itself: CONCLAVE_REAL=1 is not set")
 	}
-	if err := installed(); err != nil {
+	if err := Installed(); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func installed() error {
+// Installed is nil where there is a server to start; otherwise it says what is
+// missing.
+func Installed() error {
 	for _, f := range []string{javaPath, jarPath} {
 		if _, err := os.Stat(f); err != nil {
 			return fmt.Errorf("zktest: Debian's package zookeeper is not installed: %w", err)
@@ -191,12 +199,18 @@ func launchServer(o options, log, config string, enter func() error) (*process, 
 		return nil, err
 	}
 	defer out.Close()
-	return launch(out, enter, javaPath,
-		// A server of a test is small and short-lived.
+	// A server of a test is small and short-lived.
+	args := []string{
 		"-Xms24m", "-Xmx192m", "-Xshare:auto", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData",
-		"-Dzookeeper.forceSync=no", "-Dzookeeper.preAllocSize=64", "-Dzookeeper.extendedTypesEnabled=true",
+		"-Dzookeeper.forceSync=no", "-Dzookeeper.preAllocSize=64",
+	}
+	if o.asShipped {
+		args = []string{"-Xmx1000m"}
+	}
+	return launch(out, enter, javaPath, append(args,
+		"-Dzookeeper.extendedTypesEnabled=true",
 		fmt.Sprintf("-Dznode.container.checkIntervalMs=%d", o.containers.Milliseconds()),
-		"-cp", jarPath, mainType, config)
+		"-cp", jarPath, mainType, config)...)
 }
 
 func (s *Server) data() string { return filepath.Join(s.dir, "data") }
@@ -228,6 +242,11 @@ func (s *Server) Pid() int { return s.p.cmd.Process.Pid }
 
 // Word asks the server a four-letter word and returns its answer.
 func (s *Server) Word(word string) (string, error) { return s.ask(word, 5*time.Second) }
+
+// Word asks the server at an address of this machine a four-letter word.
+func Word(address, word string) (string, error) {
+	return askWord(dialLoopback, address, word, 5*time.Second)
+}
 
 func (s *Server) ask(word string, limit time.Duration) (string, error) {
 	return askWord(dialLoopback, s.addr, word, limit)
