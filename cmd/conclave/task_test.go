@@ -250,7 +250,7 @@ func (c *counter3) Write(b []byte) (int, error) {
 func TestTaskSchedulesAreMadeListedAndTakenAway(t *testing.T) {
 	inOffice(t, func(o office) {
 		out, _ := o.says(exitOK, "", "schedule", "nightly", "0 3 * * *", "sweep", `{"deep":true}`, "-zone", "Europe/Berlin", "-missed", "skip", "-grace", "1m", "-overlap", "queue", "-attempts", "2")
-		has(t, out, "nightly 0 3 * * * Europe/Berlin sweep in queue", "skip after 1m")
+		has(t, out, "nightly 0 3 * * * Europe/Berlin sweep in queue", "in - 0 0 skip after 1m")
 		o.says(exitOK, "", "schedule", "tick", "@every 90s", "beat", "-paused")
 		all := tells[[]task.ScheduleInfo](o, "schedules")
 		if len(all) != 2 || all[0].Name != "nightly" || all[0].Overlap != task.OverlapQueue || !all[1].Paused {
