@@ -55,12 +55,17 @@ func TestDispatcherDiesBetweenReadingAndAssigning(t *testing.T) {
 					s := staged(c, 200*time.Millisecond)
 					old := s.holder()
 					struck := make(chan struct{})
-					remove := s.commits(func(n int, _ int64) zkdev.Fault {
-						if n != at {
-							return zkdev.NoFault
+					var owner int64
+					remove := s.commits(func(n int, session int64) zkdev.Fault {
+						switch {
+						case n == at:
+							owner = session
+							close(struck)
+							return fault
+						case n > at && session == owner && fault == zkdev.LoseRequest: // it tries again
+							return fault
 						}
-						close(struck)
-						return fault
+						return zkdev.NoFault
 					})
 					over := make(chan struct{})
 					go func() {
@@ -71,8 +76,8 @@ func TestDispatcherDiesBetweenReadingAndAssigning(t *testing.T) {
 							c.Errorf("there were less than %d commits", at)
 							return
 						}
-						if fault == zkdev.NoFault {
-							c.Settle()
+						if fault != zkdev.LoseReply { // that, it would ask for again
+							c.Settle() // whatever is said now arrives
 						}
 						c.Kill(old)
 					}()
@@ -99,6 +104,31 @@ func TestDispatcherDiesBetweenReadingAndAssigning(t *testing.T) {
 					t.Fatalf("at commit %d", at)
 				}
 			}
+		})
+	}
+}
+
+// A worker and the dispatcher die together, or the dispatcher before it could take
+// back what the worker had: the next one does.
+func TestWorkerAndDispatcherDieTogether(t *testing.T) {
+	for _, apart := range []time.Duration{0, 5 * time.Second, expiry - tick/2, expiry} {
+		t.Run(apart.String(), func(t *testing.T) {
+			conclavetest.Run(t, 0, 4, func(c *conclavetest.Cluster) {
+				s := staged(c, 20*time.Second)
+				s.submit(task.Of("dig", nil, task.ID("x")))
+				first := s.begun("x", 1)
+				time.Sleep(time.Second)
+				c.Kill(first.node.Index())
+				time.Sleep(apart)
+				c.Kill(s.holder())
+				r := s.wait("x")
+				if tries := s.tries("x"); r.Attempt != 2 || len(tries) != 2 || tries[1].node == first.node {
+					c.Errorf("done by attempt %d of %v", r.Attempt, tries)
+				}
+				c.Mend()
+				s.quiet()
+				s.follow(risingFences, neverTwo)
+			})
 		})
 	}
 }

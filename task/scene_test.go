@@ -366,6 +366,24 @@ func neverTwo(_ *scene, all []try) (found []string) {
 	return found
 }
 
+// inOrder: the tasks of one key begin in the order in which they were submitted,
+// and none again when one behind it has begun.
+func inOrder(order map[string][]string) rule {
+	return func(_ *scene, all []try) (found []string) {
+		at := make(map[string]int)
+		for _, y := range all {
+			switch p := slices.Index(order[y.key], y.id); {
+			case y.key == "":
+			case p < at[y.key]:
+				found = append(found, fmt.Sprintf("key %s: %v, after one of %s", y.key, &y, order[y.key][at[y.key]]))
+			default:
+				at[y.key] = p
+			}
+		}
+		return found
+	}
+}
+
 // doneOnce: all of these are done in the record, and nothing else is in it; and the
 // attempt that the record names is the last one that ran.
 func (s *scene) doneOnce(ids ...string) {

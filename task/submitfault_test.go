@@ -90,12 +90,17 @@ func loseAnswers(s *scene, holder int) { s.CutOneWay(holder, s.guest.Index()) }
 // killAtCommit kills a node at its n-th commit from now on.
 func (s *scene) killAtCommit(i, n int, f zkdev.Fault) {
 	struck := make(chan struct{})
-	s.commits(func(k int, _ int64) zkdev.Fault {
-		if k != n {
-			return zkdev.NoFault
+	var owner int64
+	s.commits(func(k int, session int64) zkdev.Fault {
+		switch {
+		case k == n:
+			owner = session
+			close(struck)
+			return f
+		case k > n && session == owner && f == zkdev.LoseRequest: // it tries again
+			return f
 		}
-		close(struck)
-		return f
+		return zkdev.NoFault
 	})
 	go func() {
 		select {

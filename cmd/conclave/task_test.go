@@ -17,15 +17,19 @@ import (
 // office is a scope with a dispatcher, and the command line that looks into it.
 type office struct {
 	t     *testing.T
+	z     zktest.Target
 	flags []string
 	q     *task.Queue
 }
+
+// secret is what the office's nodes share.
+const secret = "open sesame"
 
 // inOffice runs a test on both servers.
 func inOffice(t *testing.T, f func(o office)) {
 	t.Parallel()
 	zktest.Each(t, func(t *testing.T, z zktest.Target) {
-		cfg := node.Config{Name: "office", ZooKeeper: []string{z.Addr}, Root: z.Root, Logger: slog.New(slog.DiscardHandler), Secret: []byte("open sesame")}
+		cfg := node.Config{Name: "office", ZooKeeper: []string{z.Addr}, Root: z.Root, Logger: slog.New(slog.DiscardHandler), Secret: []byte(secret)}
 		n, err := node.Start(t.Context(), cfg)
 		if err != nil {
 			t.Fatal(err)
@@ -36,7 +40,7 @@ func inOffice(t *testing.T, f func(o office)) {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { q.Close(context.Background()) })
-		f(office{t, []string{"-zk", z.Addr, "-root", z.Root, "-scope", "shop", "-secret", "open sesame", "-timeout", soon.String()}, q})
+		f(office{t, z, []string{"-zk", z.Addr, "-root", z.Root, "-scope", "shop", "-secret", secret, "-timeout", soon.String()}, q})
 	})
 }
 
@@ -250,7 +254,7 @@ func (c *counter3) Write(b []byte) (int, error) {
 func TestTaskSchedulesAreMadeListedAndTakenAway(t *testing.T) {
 	inOffice(t, func(o office) {
 		out, _ := o.says(exitOK, "", "schedule", "nightly", "0 3 * * *", "sweep", `{"deep":true}`, "-zone", "Europe/Berlin", "-missed", "skip", "-grace", "1m", "-overlap", "queue", "-attempts", "2")
-		has(t, out, "nightly 0 3 * * * Europe/Berlin sweep in queue", "skip after 1m")
+		has(t, out, "nightly 0 3 * * * Europe/Berlin sweep in queue", "in - 0 0 skip after 1m")
 		o.says(exitOK, "", "schedule", "tick", "@every 90s", "beat", "-paused")
 		all := tells[[]task.ScheduleInfo](o, "schedules")
 		if len(all) != 2 || all[0].Name != "nightly" || all[0].Overlap != task.OverlapQueue || !all[1].Paused {

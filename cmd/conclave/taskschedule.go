@@ -81,7 +81,10 @@ func (s *taskSession) schedules(is func(task.ScheduleInfo) bool) error {
 	}
 	_ = fill(func(v any) error {
 		i := v.(task.ScheduleInfo)
-		next := ""
+		next, last := "", ""
+		if i.Fired+i.Left > 0 { // before that it is when the schedule was made
+			last = ago(i.Last, now)
+		}
 		switch {
 		case i.Error != "":
 			next = i.Error
@@ -92,7 +95,7 @@ func (s *taskSession) schedules(is func(task.ScheduleInfo) bool) error {
 		default:
 			next = "in " + span(i.Next.Sub(now))
 		}
-		rows = append(rows, row{i.Name, i.Line, i.Zone, i.Kind, next, ago(i.Last, now), fmt.Sprint(i.Fired), fmt.Sprint(i.Left), missed(i.Missed), string(i.Overlap)})
+		rows = append(rows, row{i.Name, i.Line, i.Zone, i.Kind, next, last, fmt.Sprint(i.Fired), fmt.Sprint(i.Left), missed(i.Missed), string(i.Overlap)})
 		return nil
 	})
 	return s.table(row{"NAME", "LINE", "ZONE", "KIND", "NEXT", "LAST", "FIRED", "LEFT OUT", "MISSED", "OVERLAP"}, rows)

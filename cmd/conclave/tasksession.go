@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -111,6 +112,8 @@ func (s *taskSession) why(err error) error {
 	defer cancel()
 	switch names, err := task.Scopes(ctx, s.n); {
 	case err != nil:
+	case slices.Contains(names, s.scope):
+		text += " Its tasks are kept until then"
 	case len(names) == 0:
 		text += fmt.Sprintf(" There are no scopes under %s", s.config.Root)
 	default:

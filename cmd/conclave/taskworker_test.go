@@ -1,11 +1,17 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
+	"conclave/node"
 	"conclave/task"
 )
 
@@ -101,5 +107,53 @@ func TestTaskStatusNamesTheTasksOfEachWorker(t *testing.T) {
 		}
 		out, _ := o.says(exitOK, "", "status", "-tasks")
 		has(t, out, "WORKER NODE KINDS RUNNING", "office long 1/", "- - - one", "two long")
+	})
+}
+
+// Who waits does not notice that another dispatcher has taken over.
+func TestTaskWaitOutlivesTheDispatcher(t *testing.T) {
+	inOffice(t, func(o office) {
+		o.says(exitOK, "", "submit", "k", "-id", "one")
+		other, err := node.Start(t.Context(), node.Config{
+			Name: "other", ZooKeeper: []string{o.z.Addr}, Root: o.z.Root, Secret: []byte(secret), Logger: slog.New(slog.DiscardHandler),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer other.Stop(context.Background())
+		q, err := task.Open(other, "shop", task.Config{Logger: slog.New(slog.DiscardHandler)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer q.Close(context.Background())
+
+		said := make(chan string)
+		go func() {
+			var out, errs bytes.Buffer
+			code := runTask(t.Context(), append([]string{"wait", "one"}, o.flags...), nil, &out, &errs)
+			said <- fmt.Sprintf("%d %s%s", code, &out, &errs)
+		}()
+		if err := o.q.Close(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if st := tells[scopeStatus](o, "status"); st.Dispatcher != "other" {
+			t.Errorf("%s dispatches", st.Dispatcher)
+		}
+		if err := q.Handle("k", func(ctx context.Context, t *task.Task) error { return t.Return("fine") }); err != nil {
+			t.Fatal(err)
+		}
+		if got := <-said; got != "0 \"fine\"\n" {
+			t.Error(got)
+		}
+	})
+}
+
+func TestTaskTakesItsSecretFromAFile(t *testing.T) {
+	inOffice(t, func(o office) {
+		file := filepath.Join(t.TempDir(), "secret")
+		if err := os.WriteFile(file, []byte(secret+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		o.says(exitOK, "", "status", "-secret", "", "-secret-file", file)
 	})
 }

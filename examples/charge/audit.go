@@ -67,3 +67,13 @@ func (o *outside) audit(orders map[string]Charge, declined []string) (t tally, e
 	}
 	return t, nil
 }
+
+// declinedTimes is how often the payment service has said no to a charge for good.
+func (o *outside) declinedTimes(order string) int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if e := o.effects["/charges "+order]; e != nil {
+		return e.declined
+	}
+	return 0
+}

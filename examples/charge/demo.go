@@ -205,6 +205,9 @@ func (st *story) declined() error {
 	case len(list) != 1 || list[0].ID != "order-poor":
 		return fmt.Errorf("dead tasks: %+v", list)
 	}
+	if n := st.outside.declinedTimes("order-poor"); n != 1 {
+		return fmt.Errorf("the charge was declined %d times, not once", n)
+	}
 	st.saw("the charge that was declined is a dead letter (%s), and was not tried again", dead.Reason)
 	return nil
 }

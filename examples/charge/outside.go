@@ -33,6 +33,7 @@ type effect struct {
 	number   string
 	requests []asked
 	refused  int // requests: "try again later"
+	declined int // requests: never
 	silent   int // requests that were left without an answer
 	stale    int // requests with a lower fence than one before
 }
@@ -115,6 +116,7 @@ func (o *outside) do(path string, a asked) (status int, text string, silent bool
 		e.refused++
 		return http.StatusServiceUnavailable, "try again later", false, nth
 	case a.Token == declining:
+		e.declined++
 		return http.StatusPaymentRequired, "the card is not covered", false, nth
 	}
 	if e.made == 0 { // the key is known: never again
