@@ -16,6 +16,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"time"
@@ -76,6 +77,7 @@ func (g *Gateway) handler(to *route) http.Handler {
 func (c *call) do(to *route) (answer any, err error) {
 	defer func() {
 		if r := recover(); r != nil {
+			c.g.cfg.Logger.Error("gateway: a request panicked", "route", to.path, "panic", r, "stack", string(debug.Stack()))
 			err = fmt.Errorf("panic: %v", r)
 		}
 	}()
@@ -86,6 +88,9 @@ func (c *call) do(to *route) (answer any, err error) {
 	}
 	if err := c.read(); err != nil {
 		return nil, err
+	}
+	if to.takes == "" && len(c.text) > 0 && to.method != "" {
+		return nil, badRequest("this takes no body")
 	}
 	if to.poll {
 		if c.g.draining.Err() != nil {
@@ -154,6 +159,9 @@ func (c *call) read() (err error) {
 func (c *call) into(into any) error {
 	if len(c.text) == 0 {
 		return nil
+	}
+	if text := bytes.TrimLeft(c.text, " \t\r\n"); !bytes.HasPrefix(text, []byte("{")) {
+		return badRequest("the request's body must be an object")
 	}
 	d := json.NewDecoder(bytes.NewReader(c.text))
 	d.DisallowUnknownFields()

@@ -66,6 +66,7 @@ var sentinels = []sentinel{
 	{node.ErrNoCapable, 503, "no_service", 1},
 	{node.ErrNoHolder, 503, "no_holder", 1},
 	{node.ErrNotConnected, 503, "no_zookeeper", 1},
+	{actor.NotSent, 502, "unreachable", 0},
 	{actor.LinkLost, 504, "unknown_outcome", 0},
 	{actor.NoProcess, 502, "process_ended", 0},
 	{node.ErrUnreachable, 502, "unreachable", 0},

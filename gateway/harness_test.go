@@ -66,6 +66,7 @@ type gate struct {
 	http  *http.Client
 	token string
 	book  *book
+	loose bool // requests need not be as described to be taken: an optional field may be null
 	end   context.CancelFunc
 	ended chan error
 	once  sync.Once
@@ -95,7 +96,8 @@ func open(c *conclavetest.Cluster, cfg gateway.Config) *gate {
 	c.Cleanup(func() {
 		s.stop()
 		if c.Failed() {
-			c.Logf("the gateway's log:\n%s", s.log)
+			lines := strings.Split(s.log.String(), "\n")
+			c.Logf("the end of the gateway's log:\n%s", strings.Join(lines[max(len(lines)-40, 0):], "\n"))
 		}
 	})
 	return s
@@ -178,7 +180,7 @@ func (s *gate) try(ctx context.Context, method, path, body string, change ...fun
 	if err := s.book.check(method, path, a); err != nil {
 		s.t.Errorf("%s %s: the answer is not as described: %v\n%d %s", method, path, err, a.status, text)
 	}
-	if a.status < 300 && body != "" {
+	if a.status < 300 && body != "" && !s.loose {
 		if err := s.book.checkRequest(method, path, body); err != nil {
 			s.t.Errorf("%s %s: it was taken although not as described: %v\n%s", method, path, err, body)
 		}

@@ -68,6 +68,7 @@ func Description() []byte {
 				"Bodies are any JSON; what JSON has no form for is an object of one pair: {\"$bytes\": \"base64\"}, {\"$time\": \"RFC 3339\"}, {\"$float\": \"NaN\"}, {\"$map\": [[key, value], ...]}.",
 		},
 		"jsonSchemaDialect": "https://json-schema.org/draft/2020-12/schema",
+		"servers":           []any{object{"url": "/", "description": "the gateway that says this"}},
 		"security":          []any{object{"token": []string{}}},
 		"paths":             paths,
 		"components": object{

@@ -116,6 +116,11 @@ func TestGatewayServesOverTLSUntilItIsToldToEnd(t *testing.T) {
 		if done := f.ask(200, "GET", shop+"/tasks/"+id+"/wait", ""); done["state"] != "done" {
 			t.Errorf("it ended as %v", done)
 		}
+		old := &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}
+		if conn, err := tls.Dial("tcp", strings.TrimPrefix(f.url, "https://"), old); err == nil {
+			conn.Close()
+			t.Error("TLS 1.1 is served")
+		}
 		f.signal(syscall.SIGTERM)
 		f.endsAlone(exitOK)
 		if log := strings.Join(f.said(""), "\n"); strings.Contains(log, gatewayToken) || strings.Contains(log, lease["lease"].(string)) {
