@@ -23,8 +23,8 @@ with the command. "conclave task COMMAND -h" tells a command's flags.
 
 Bodies and results are JSON: integers stay integers, {"$bytes": "..."} are bytes in
 base64, {"$time": "2026-12-24T18:00:00Z"} is a time. A handler in Go takes an object
-as a struct. With -o json every command prints JSON, with the field names of package
-task; durations in it are nanoseconds.
+as a struct. With -o json every command prints JSON in the gateway's form: the fields
+of package task, with durations in seconds.
 
 The exit status is 0 if all went well, 1 if it was refused or the task that was waited
 for is dead or cancelled, 2 for a wrong command line, 3 if there is no ZooKeeper or no

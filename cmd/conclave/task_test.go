@@ -106,7 +106,7 @@ func TestTaskSubmitSaysEverythingOfATask(t *testing.T) {
 		}
 		shown := tells[map[string]any](o, "show", "c1")
 		out, _ := o.says(exitOK, "", "show", "c1", "-o", "json")
-		if shown["state"] != "delayed" || !strings.Contains(out, `"body":{"cents":9007199254740993,"rate":1.0,"raw":{"$bytes":"AQI="}}`) {
+		if shown["state"] != "delayed" || shown["timeout"] != 90.0 || shown["beat"] != 10.0 || !strings.Contains(out, `"body":{"cents":9007199254740993,"rate":1.0,"raw":{"$bytes":"AQI="}}`) {
 			t.Errorf("shown: %s", out)
 		}
 		out, _ = o.says(exitOK, "", "show", "c1")
@@ -256,8 +256,8 @@ func TestTaskSchedulesAreMadeListedAndTakenAway(t *testing.T) {
 		out, _ := o.says(exitOK, "", "schedule", "nightly", "0 3 * * *", "sweep", `{"deep":true}`, "-zone", "Europe/Berlin", "-missed", "skip", "-grace", "1m", "-overlap", "queue", "-attempts", "2")
 		has(t, out, "nightly 0 3 * * * Europe/Berlin sweep in queue", "in - 0 0 skip after 1m")
 		o.says(exitOK, "", "schedule", "tick", "@every 90s", "beat", "-paused")
-		all := tells[[]task.ScheduleInfo](o, "schedules")
-		if len(all) != 2 || all[0].Name != "nightly" || all[0].Overlap != task.OverlapQueue || !all[1].Paused {
+		all := tells[[]schedule](o, "schedules")
+		if len(all) != 2 || all[0].Name != "nightly" || all[0].Overlap != task.OverlapQueue || all[0].Missed.Grace != seconds(time.Minute) || !all[1].Paused {
 			t.Errorf("schedules: %+v", all)
 		}
 		o.says(exitOK, "", "unschedule", "tick")

@@ -9,9 +9,6 @@ import (
 	"text/tabwriter"
 	"time"
 	"unicode"
-
-	"conclave/internal/jsonbody"
-	"conclave/task"
 )
 
 // printJSON prints one JSON value on a line.
@@ -87,44 +84,4 @@ func moment(t time.Time) string {
 		return ""
 	}
 	return t.Local().Format("2006-01-02 15:04:05")
-}
-
-// details is a task with its body, as JSON.
-type details struct {
-	task.Info
-	Needs      map[string]string `json:"needs,omitempty"`
-	Timeout    time.Duration     `json:"timeout,omitempty"`
-	Beat       time.Duration     `json:"beat,omitempty"`
-	Type       string            `json:"type,omitempty"`
-	Body       json.RawMessage   `json:"body"`
-	Progress   json.RawMessage   `json:"progress,omitempty"`
-	ResultType string            `json:"result_type,omitempty"`
-	Result     json.RawMessage   `json:"result,omitempty"`
-}
-
-func detailsOf(d task.Details) details {
-	out := details{Info: d.Info, Needs: d.Needs, Timeout: d.Timeout, Beat: d.Beat, Type: d.Type, Body: jsonOf(d.Body), ResultType: d.ResultType}
-	if d.Progress != nil {
-		out.Progress = jsonOf(d.Progress)
-	}
-	if d.Result != nil {
-		out.Result = jsonOf(d.Result)
-	}
-	return out
-}
-
-// result is a task that has ended.
-type result struct {
-	task.Info
-	ResultType string          `json:"result_type,omitempty"`
-	Result     json.RawMessage `json:"result"`
-}
-
-// jsonOf is a body as JSON. One that cannot be read is said to be so, in its place.
-func jsonOf(body []byte) json.RawMessage {
-	text, err := jsonbody.ToJSON(body)
-	if err != nil {
-		text, _ = json.Marshal(map[string]any{"$unreadable": body, "why": err.Error()})
-	}
-	return text
 }

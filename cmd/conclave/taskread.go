@@ -169,9 +169,9 @@ func shownOf(d details) (rows []row) {
 			add(name, fmt.Sprint(n))
 		}
 	}
-	length := func(name string, d time.Duration) {
+	length := func(name string, d seconds) {
 		if d != 0 {
-			add(name, d.String())
+			add(name, time.Duration(d).String())
 		}
 	}
 	add("KIND", d.Kind)
@@ -192,9 +192,9 @@ func shownOf(d details) (rows []row) {
 	add("DUE", moment(d.Due))
 	add("STARTED", moment(d.Started))
 	add("ENDED", moment(d.Ended))
-	add("BODY", string(d.Body))
-	add("PROGRESS", string(d.Progress))
-	add("RESULT", string(d.Result))
+	add("BODY", string(d.Body)+d.BodyError)
+	add("SAVED", string(d.Saved))
+	add("RESULT", string(d.Result)+d.ResultError)
 	return rows
 }
 
@@ -225,11 +225,16 @@ func (s *taskSession) await(id string, patience time.Duration) error {
 	if r.ID == "" {
 		return err
 	}
-	out := result{Info: r.Info, ResultType: r.Type, Result: jsonOf(r.Data)}
+	out := resultOf(r)
 	switch {
 	case s.json:
 		err = errors.Join(err, s.printJSON(out))
-	case err == nil:
+	case err != nil:
+	case out.ResultError != "":
+		err = fmt.Errorf("%s is done, but its result cannot be read: %s", id, out.ResultError)
+	case out.Result == nil:
+		_, err = fmt.Fprintln(s.stdout, "null")
+	default:
 		_, err = fmt.Fprintln(s.stdout, string(out.Result))
 	}
 	return err

@@ -69,7 +69,7 @@ func (s *taskSession) schedules(is func(task.ScheduleInfo) bool) error {
 	fill := func(add func(any) error) error {
 		for _, i := range all {
 			if is(i) {
-				if err := add(i); err != nil {
+				if err := add(scheduleOf(i)); err != nil {
 					return err
 				}
 			}
@@ -80,7 +80,7 @@ func (s *taskSession) schedules(is func(task.ScheduleInfo) bool) error {
 		return s.array(fill)
 	}
 	_ = fill(func(v any) error {
-		i := v.(task.ScheduleInfo)
+		i := v.(schedule)
 		next, last := "", ""
 		if i.Fired+i.Left > 0 { // before that it is when the schedule was made
 			last = ago(i.Last, now)
@@ -95,18 +95,18 @@ func (s *taskSession) schedules(is func(task.ScheduleInfo) bool) error {
 		default:
 			next = "in " + span(i.Next.Sub(now))
 		}
-		rows = append(rows, row{i.Name, i.Line, i.Zone, i.Kind, next, last, fmt.Sprint(i.Fired), fmt.Sprint(i.Left), missed(i.Missed), string(i.Overlap)})
+		rows = append(rows, row{i.Name, i.Line, i.Zone, i.Kind, next, last, fmt.Sprint(i.Fired), fmt.Sprint(i.Left), missedText(i.Missed), string(i.Overlap)})
 		return nil
 	})
 	return s.table(row{"NAME", "LINE", "ZONE", "KIND", "NEXT", "LAST", "FIRED", "LEFT OUT", "MISSED", "OVERLAP"}, rows)
 }
 
-func missed(m task.Missed) string {
+func missedText(m missed) string {
 	switch {
 	case m.How == "all" && m.Most > 0:
 		return fmt.Sprintf("all, at most %d", m.Most)
 	case m.How == "skip" && m.Grace > 0:
-		return fmt.Sprintf("skip after %v", m.Grace)
+		return fmt.Sprintf("skip after %v", time.Duration(m.Grace))
 	}
 	return m.How
 }

@@ -44,25 +44,15 @@ func taskStatus(fs *flag.FlagSet) func(*taskSession, []string) error {
 	}
 }
 
-// scopeStatus is all that there is to know of a scope as a whole.
-type scopeStatus struct {
-	task.Status
-	// Candidates are the nodes that stand for dispatcher; the first is it.
-	Candidates []string `json:"candidates"`
-	// Tasks of each worker, by the name of its znode, and those that wait for one,
-	// oldest first.
-	Tasks   map[string][]string `json:"tasks,omitempty"`
-	Waiting []task.Info         `json:"waiting,omitempty"`
-}
-
 // status asks for everything.
 func (s *taskSession) status(tasks bool, most int) (st scopeStatus, err error) {
 	err = s.within(func(ctx context.Context) (err error) {
-		if st.Status, err = s.q.Status(ctx); err != nil {
+		told, err := s.q.Status(ctx)
+		if err != nil {
 			return err
 		}
+		st = statusOf(told)
 		nodes, err := s.q.Candidates(ctx)
-		st.Candidates = []string{}
 		for _, id := range nodes {
 			st.Candidates = append(st.Candidates, id.String())
 		}
@@ -96,7 +86,7 @@ func (s *taskSession) printStatus(st scopeStatus) error {
 		return s.printJSON(st)
 	}
 	fmt.Fprintf(s.stdout, "Scope %s: %d of at most %d live tasks, %d KiB; the oldest has waited for %s; %d schedules\n",
-		clean(st.Scope), st.Live, st.MaxLive, st.Bytes>>10, span(st.OldestWaiting), st.Schedules)
+		clean(st.Scope), st.Live, st.MaxLive, st.Bytes>>10, span(time.Duration(st.OldestWaiting)), st.Schedules)
 	fmt.Fprintf(s.stdout, "Dispatcher %s, term %d; candidates: %s\n", clean(st.Dispatcher), st.Term, clean(strings.Join(st.Candidates, ", ")))
 	fmt.Fprintf(s.stdout, "In this term: submitted %d, assigned %d, done %d, failed %d, dead %d, cancelled %d, recovered %d, late %d; %d transactions\n\n",
 		st.Counts.Submitted, st.Counts.Assigned, st.Counts.Done, st.Counts.Failed, st.Counts.Dead, st.Counts.Cancelled, st.Counts.Recovered, st.Counts.Late, st.Counts.Commits)
@@ -114,9 +104,9 @@ func (s *taskSession) printStatus(st scopeStatus) error {
 	}
 	var rows []row
 	for _, k := range st.Kinds {
-		rows = append(rows, line(k.Kind, k.States, span(k.OldestWaiting), fmt.Sprint(k.Workers)))
+		rows = append(rows, line(k.Kind, k.States, span(time.Duration(k.OldestWaiting)), fmt.Sprint(k.Workers)))
 	}
-	rows = append(rows, line("(all)", st.States, span(st.OldestWaiting), fmt.Sprint(len(st.Workers))))
+	rows = append(rows, line("(all)", st.States, span(time.Duration(st.OldestWaiting)), fmt.Sprint(len(st.Workers))))
 	if err := s.table(append(heading, "OLDEST", "WORKERS"), rows); err != nil {
 		return err
 	}
