@@ -35,7 +35,8 @@
 // The gateway is one worker to its scopes, so a lease is worth what an assignment to
 // a worker in Go is: it ends before the task can be given to another. What is
 // said of it later is refused. Effects outside of the task's record can be repeated,
-// each time with a higher attempt and fence.
+// each time with a higher attempt and fence. Only the gateway that gave a lease knows
+// it: a balancer in front of several must send a worker to the same one.
 //
 // # Failure
 //

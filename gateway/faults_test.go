@@ -45,6 +45,38 @@ func TestWhoWaitsSeesNothingOfADispatchersDeath(t *testing.T) {
 	})
 }
 
+// A heartbeat is refused before anybody else can have the task.
+func TestLeaseOfAGatewayCutOffEndsBeforeTheNextBegins(t *testing.T) {
+	keepShop(t, gateway.Config{}, func(s *shop) {
+		other := open(s.Cluster, gateway.Config{Node: s.Node(2).Node})
+		defer other.stop()
+		s.submit("a", "")
+		_, path := s.lease("a")
+		s.CutZooKeeper(1)
+		took := make(chan time.Duration)
+		go func() {
+			a := other.ask("POST", at+"/leases", `{"kinds": ["a"], "wait": "1m"}`)
+			if a.status != 200 || a.body["attempt"] != json.Number("2") {
+				s.Errorf("the other gateway gave %s", a.text)
+			}
+			took <- s.Now()
+			other.want(200, "POST", at+"/leases/"+a.str("lease")+"/complete", "")
+			close(took)
+		}()
+		for s.ask("POST", path+"/heartbeat", "").status == 200 {
+			time.Sleep(10 * time.Millisecond)
+		}
+		lost := s.Now()
+		s.refuse(409, "lost", "POST", path+"/heartbeat", "")
+		if next := <-took; next <= lost {
+			s.Errorf("one lease ended after %v, the next began after %v", lost, next)
+		}
+		s.refuse(409, "lost", "POST", path+"/complete", `{"result": "late"}`)
+		<-took
+		s.MendZooKeeper(1)
+	})
+}
+
 // effect is what a worker has done outside of the record.
 type effect struct{ attempt, fence int64 }
 

@@ -1,9 +1,12 @@
 package gateway_test
 
 import (
+	"bytes"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +14,25 @@ import (
 	"conclave/gateway"
 	"conclave/task"
 )
+
+var update = flag.Bool("update", false, "write the description into openapi.json")
+
+// openapi.json is the description for those who have no gateway at hand.
+func TestDescriptionInTheRepositoryIsTheOneThatIsServed(t *testing.T) {
+	var text bytes.Buffer
+	if err := json.Indent(&text, gateway.Description(), "", "\t"); err != nil {
+		t.Fatal(err)
+	}
+	text.WriteByte('\n')
+	if *update {
+		if err := os.WriteFile("openapi.json", text.Bytes(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if kept, err := os.ReadFile("openapi.json"); err != nil || !bytes.Equal(kept, text.Bytes()) {
+		t.Errorf("openapi.json is not what is served (%v): go test ./gateway -update writes it", err)
+	}
+}
 
 // All tests of this package check what the gateway answers, and what it takes,
 // against the description. This one goes through everything that is described.

@@ -16,6 +16,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -149,6 +150,24 @@ func TestTasksOfAKilledGatewayAreLeasedByTheNext(t *testing.T) {
 	})
 }
 
+// logged is what was said by then: a node may log a moment longer.
+type logged struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *logged) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(b)
+}
+
+func (l *logged) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
 func TestGatewayRefusesBadCommandLines(t *testing.T) {
 	cert, key, _ := certificate(t)
 	short := filepath.Join(t.TempDir(), "short")
@@ -173,7 +192,8 @@ func TestGatewayRefusesBadCommandLines(t *testing.T) {
 		"-secret and -secret-file":  {"-secret", "a", "-secret-file", "b"},
 		"not defined: -colour":      {"-colour"},
 	} {
-		var out, errs bytes.Buffer
+		var out bytes.Buffer
+		var errs logged
 		if code := run(t.Context(), append([]string{"gateway", "-zk", "127.0.0.1:1"}, args...), &out, &errs); code != exitUsage || !strings.Contains(errs.String(), says) {
 			t.Errorf("%q: code %d, %q; want %q", args, code, errs.String(), says)
 		}
