@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"testing"
+	"time"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
@@ -43,12 +44,28 @@ func TestTaskSaysInJSONWhatTheGatewaySays(t *testing.T) {
 			}
 		}
 		if err := o.q.Handle("k", func(ctx context.Context, t *task.Task) error {
-			if err := t.Progress(ctx, 1); err != nil {
-				return err
-			}
 			return t.Return(map[string]int{"n": 1})
 		}); err != nil {
 			t.Fatal(err)
+		}
+		end := make(chan struct{})
+		defer close(end)
+		if err := o.q.Handle("long", func(ctx context.Context, t *task.Task) error {
+			if err := t.Progress(ctx, []int{1}); err != nil {
+				return err
+			}
+			<-end
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		check("ID", tells[any](o, "submit", "long", "-id", "under way"))
+		for shown, late := map[string]any(nil), time.Now().Add(soon); shown["saved"] == nil && !t.Failed(); {
+			shown = tells[map[string]any](o, "show", "under way")
+			check("Details", shown)
+			if time.Now().After(late) {
+				t.Fatalf("nothing was saved: %v", shown)
+			}
 		}
 		check("ID", tells[any](o, "submit", "k", "[1,{\"$bytes\":\"AQI=\"}]", "-id", "one", "-key", "x", "-unique", "u", "-limit", "1m", "-beat", "10s", "-meta", "a=b", "-needs", "a=b"))
 		check("Details", tells[any](o, "show", "one"))
