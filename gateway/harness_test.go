@@ -220,14 +220,19 @@ func (l *locked) Write(b []byte) (int, error) {
 	return l.w.Write(b)
 }
 
+// response is what is said of an answer, there or at Ref.
+type response struct {
+	Ref     string `json:"$ref"`
+	Content map[string]struct{ Schema map[string]any }
+}
+
 // book is the gateway's own description, to check answers against.
 type book struct {
 	doc struct {
-		Paths map[string]map[string]struct {
+		Components struct{ Responses map[string]response }
+		Paths      map[string]map[string]struct {
 			OperationID string `json:"operationId"`
-			Responses   map[string]struct {
-				Content map[string]struct{ Schema map[string]any }
-			}
+			Responses   map[string]response
 			RequestBody struct {
 				Content map[string]struct{ Schema map[string]any }
 			}
@@ -305,6 +310,11 @@ func (b *book) check(method, path string, a answer) error {
 	r, there := op.Responses[fmt.Sprint(a.status)]
 	if !there {
 		return fmt.Errorf("no status %d is described of %s", a.status, op.OperationID)
+	}
+	if name, is := strings.CutPrefix(r.Ref, "#/components/responses/"); is {
+		if r, there = b.doc.Components.Responses[name]; !there {
+			return fmt.Errorf("there is no response %q", name)
+		}
 	}
 	b.mu.Lock()
 	b.seen[fmt.Sprint(op.OperationID, " ", a.status)] = true

@@ -42,6 +42,7 @@ var meanings = map[int]string{
 	413: "too_large: the request, a body, a result or the metadata",
 	415: "not_json: a body without Content-Type: application/json",
 	429: "queue_full, mailbox_full, too_many_polls: again after Retry-After",
+	500: "internal: an error of the gateway",
 	502: "process_ended, unreachable, bad_answer, failed: the process that was called has not answered, or not in a form that JSON has; bad_body: so has the task's body",
 	503: "no_dispatcher, no_holder, no_service, no_zookeeper, stopping, too_many_scopes: again after Retry-After",
 	504: "timeout; unknown_outcome: it may have been done. To submit the same id again is safe, and to say the same of a lease again",
@@ -60,6 +61,12 @@ func Description() []byte {
 		}
 		at[strings.ToLower(r.method)] = r.describe()
 	}
+	errors := object{}
+	for status, meaning := range meanings {
+		if status >= 400 {
+			errors[strconv.Itoa(status)] = object{"description": meaning, "content": content("Error")}
+		}
+	}
 	text, err := json.Marshal(object{
 		"openapi": "3.1.0",
 		"info": object{
@@ -73,6 +80,7 @@ func Description() []byte {
 		"paths":             paths,
 		"components": object{
 			"schemas":         json.RawMessage(schemas),
+			"responses":       errors,
 			"securitySchemes": object{"token": object{"type": "http", "scheme": "bearer"}},
 		},
 	})
@@ -84,7 +92,7 @@ func Description() []byte {
 
 func (r *route) describe() object {
 	answers := object{}
-	for _, status := range slices.Compact(slices.Sorted(slices.Values(append([]int{r.status, r.also, 400, 401, 403, 413, 415}, r.errors...)))) {
+	for _, status := range slices.Compact(slices.Sorted(slices.Values(append([]int{r.status, r.also, 400, 401, 403, 413, 415, 500}, r.errors...)))) {
 		switch {
 		case status == 0, r.open && (status == 401 || status == 403):
 		case status == 204:
@@ -92,10 +100,9 @@ func (r *route) describe() object {
 		case status < 300:
 			answers[strconv.Itoa(status)] = object{"description": meanings[status], "content": content(r.gives)}
 		default:
-			answers[strconv.Itoa(status)] = object{"description": meanings[status], "content": content("Error")}
+			answers[strconv.Itoa(status)] = object{"$ref": fmt.Sprint("#/components/responses/", status)}
 		}
 	}
-	answers["500"] = object{"description": "internal: an error of the gateway", "content": content("Error")}
 	d := object{"operationId": r.name, "summary": r.summary, "responses": answers}
 	if r.open {
 		d["security"] = []any{}
