@@ -69,8 +69,10 @@ func (w *worker) schedule() {
 		return // it is being lost, and what waits goes back
 	}
 	var wait []*attempt // those that are passed over
+	all := w.review
+	w.review = false
 	i := 0
-	for ; i < len(w.queue) && (w.review || w.used < w.cfg.Slots || len(w.takers) > 0); i++ {
+	for ; i < len(w.queue) && (all || w.used < w.cfg.Slots || len(w.takers) > 0); i++ {
 		r := w.queue[i]
 		k := w.kinds[r.a.Kind]
 		switch {
@@ -88,11 +90,12 @@ func (w *worker) schedule() {
 			wait = append(wait, r)
 		}
 	}
-	w.review = false
 	switch {
 	case i == 0:
 	case len(wait) > 0:
 		w.queue = append(wait, w.queue[i:]...)
+	case i == len(w.queue):
+		w.queue = nil
 	default:
 		w.queue = w.queue[i:]
 	}

@@ -82,8 +82,8 @@ func (w *worker) take(ctx context.Context, kinds ...string) (*Lease, error) {
 		return nil, context.Cause(ctx)
 	}
 	t := &taker{kinds, make(chan taken, 1)}
-	if !w.begin(t) {
-		return nil, w.closed()
+	if err := w.begin(t); err != nil {
+		return nil, err
 	}
 	select {
 	case got := <-t.ch:
@@ -129,7 +129,7 @@ func (w *worker) hand(r *attempt) bool {
 	}
 	r.lease = &Lease{r: r, taker: w.takers[i], said: make(chan struct{}), settled: make(chan struct{})}
 	w.takers = slices.Delete(w.takers, i, i+1)
-	w.review = true // what it would have taken of other kinds
+	w.review, w.reports.changed = true, true // it takes nothing of its other kinds now
 	w.launch(r)
 	return true
 }

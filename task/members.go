@@ -203,6 +203,9 @@ func (t *table) hello(from actor.PID, h *hello) {
 	}
 	m.shown = WorkerStatus{Worker: m.name, Node: m.node, Kinds: sortedKeys(m.kinds), Slots: m.slots, CPU: m.cpu, Attributes: m.traits, Greeted: true}
 	t.outcomes(from, &outcomes{Worker: h.Worker, List: h.Outcomes})
+	if len(h.Kinds) == 0 { // it leaves: it wants to know when it has all that it was given
+		t.send(m, &recorded{})
+	}
 	has := make(map[held]bool, len(h.Running)+len(h.Outcomes))
 	for _, r := range h.Running {
 		has[r] = true

@@ -23,8 +23,9 @@ type permit struct {
 	lease *keeper.Lease
 
 	// The loop's own.
-	lost   bool
-	linger time.Time // all has returned; until then the outcomes may be recorded
+	lost     bool
+	linger   time.Time // all has returned; until then the outcomes may be recorded
+	removing bool
 }
 
 // What comes into the inbox about permits.
@@ -63,6 +64,7 @@ func (w *worker) obtain(old string) {
 
 // permitted takes a new permit.
 func (w *worker) permitted(pm *permit) {
+	w.discard()
 	w.making, w.permit = false, pm
 	context.AfterFunc(pm.lease.Context(), func() { w.post(leaseEnded{pm, context.Cause(pm.lease.Context())}) })
 	if pm.pid != w.p.Self() {
@@ -94,13 +96,10 @@ func (w *worker) lose(pm *permit, cause error) {
 // says true when the worker has left.
 func (w *worker) windDown(now time.Time) (left bool) {
 	pm := w.permit
-	if pm == nil {
-		if w.leaving != nil && !w.making {
-			return true
-		}
-		return false
-	}
-	if !pm.lost && w.leaving == nil {
+	switch {
+	case pm == nil:
+		return w.leaving != nil && !w.making
+	case pm.removing, !pm.lost && w.leaving == nil:
 		return false
 	}
 	for r := range w.live {
@@ -111,25 +110,34 @@ func (w *worker) windDown(now time.Time) (left bool) {
 	if pm.linger.IsZero() && (pm.lost || w.leaving.hurried) {
 		pm.linger = now.Add(settling)
 	}
-	if len(w.tasks) > 0 && (pm.linger.IsZero() || now.Before(pm.linger)) {
-		return false // the dispatcher has not heard yet how they have ended
+	heard := len(w.tasks) == 0 && (pm.lost || w.leaving.known || w.reports.dispatcher.IsZero())
+	if !heard && (pm.linger.IsZero() || now.Before(pm.linger)) {
+		return false // the dispatcher does not know all that it should
 	}
 	if w.leaving != nil && (len(w.tasks) > 0 || w.stuck > 0) {
 		w.left = fmt.Errorf("task: the worker of %q has left: %d handlers have not returned, of %d tasks the dispatcher does not know how they ended", w.scope, w.stuck, len(w.tasks))
 	}
+	pm.lost, pm.removing = true, true
+	pm.lease.Release()
+	w.obtain(pm.path)
+	return false
+}
+
+// discard forgets what the last permit was for.
+func (w *worker) discard() {
 	for id, r := range w.tasks {
 		delete(w.tasks, id)
 		r.settled(fmt.Errorf("%w: its outcome may have been recorded before that", ErrLost))
 	}
 	w.reports.unsent, w.queue = nil, nil
 	w.permit = nil
-	pm.lease.Release()
-	w.obtain(pm.path)
-	return false
 }
 
 // removed says that there is no znode any more, and none is being made.
-func (w *worker) removed() { w.making = false }
+func (w *worker) removed() {
+	w.making = false
+	w.discard()
+}
 
 // make makes a permit, however long it takes; nil: the worker has ended.
 func (w *worker) make(pid actor.PID) *permit {

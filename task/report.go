@@ -17,6 +17,7 @@ type reports struct {
 	dispatcher actor.PID // who greeted last
 	term       actor.Term
 	monitor    actor.Ref // on it; 0: none
+	clogged    bool      // there was no room for what we said last
 
 	asked   bool // a hello is wanted now
 	changed bool // what we offer has changed
@@ -50,10 +51,11 @@ const (
 // have heard of, has followed.
 func (w *worker) heed(m actor.Message) bool {
 	s := &w.reports
-	if m.Term.Cluster() == s.term.Cluster() && m.Term.Number() < s.term.Number() {
-		return m.Term.IsZero()
-	}
-	if !m.Term.IsZero() {
+	switch {
+	case m.Term.IsZero():
+	case m.Term.Cluster() == s.term.Cluster() && m.Term.Number() < s.term.Number():
+		return false
+	default:
 		s.term = m.Term
 	}
 	return true
@@ -124,6 +126,7 @@ func (w *worker) report(now time.Time) {
 	if s.dispatcher.IsZero() || w.permit == nil {
 		return
 	}
+	s.clogged = false
 	if now.Sub(s.looked) >= idleLook {
 		s.looked = now
 		s.changed = s.changed || math.Abs(s.load()-s.cpu) >= loadStep
@@ -211,8 +214,12 @@ func (w *worker) say(body any) error {
 	if s.monitor == 0 {
 		s.monitor = w.p.Monitor(s.dispatcher)
 	}
+	if s.clogged {
+		return actor.ErrTimeout
+	}
 	err := w.p.Within(sendWait).Send(s.dispatcher, body)
 	if err != nil {
+		s.clogged = errors.Is(err, actor.ErrTimeout)
 		w.cfg.Logger.Debug("the dispatcher could not be told", "scope", w.scope, "error", err)
 	}
 	return err

@@ -223,8 +223,8 @@ func (r *attempt) outcome(err error, ctx context.Context) outcome {
 		return outcome{How: howDiscard, Error: reason(err, nil)}
 	case errors.As(err, &again):
 		return outcome{How: howAgain, Delay: ceil(again.after)}
-	case cause != nil && !errors.Is(cause, ErrTimeout) && !errors.Is(cause, ErrHeartbeat):
-		return outcome{How: howReleased} // we leave
+	case departs(cause):
+		return outcome{How: howReleased}
 	}
 	return outcome{How: howFailed, Error: reason(err, cause)}
 }
@@ -248,10 +248,15 @@ func (r *attempt) overdueOutcome() outcome {
 		return outcome{How: howLost}
 	case errors.Is(cause, ErrCancelled):
 		return outcome{How: howDiscard, Error: text}
-	case errors.Is(cause, ErrTimeout), errors.Is(cause, ErrHeartbeat):
-		return outcome{How: howFailed, Error: text}
+	case departs(cause):
+		return outcome{} // it goes back with the znode
 	}
-	return outcome{} // we leave: it goes back with the znode
+	return outcome{How: howFailed, Error: text}
+}
+
+// departs says whether the context has ended because the worker, or its node, leaves.
+func departs(cause error) bool {
+	return errors.Is(cause, ErrClosed) || errors.Is(cause, actor.Shutdown) || errors.Is(cause, actor.ErrStopped)
 }
 
 // maxReason is how many bytes of an error are told.

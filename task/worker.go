@@ -35,7 +35,7 @@ type worker struct {
 	// The loop's own.
 	p       *actor.Process
 	batch   []any // taken from the inbox and not looked at yet
-	leaving *leave
+	leaving *leaving
 	kinds   map[string]*kind
 	takers  []*taker
 	tasks   map[string]*attempt   // what it was given and has not settled with the dispatcher, by id
@@ -67,8 +67,6 @@ type (
 		handler Handler // nil: no more
 		slots   int
 	}
-	leave struct{ hurried bool }
-	hurry struct{} // the time for leaving is over
 )
 
 // restartPause is how long a loop that has failed is left alone.
@@ -90,56 +88,28 @@ func newWorker(n *node.Node, scope string, cfg Config) *worker {
 // handle lets the worker do a kind, and replaces the handler if it does already.
 // The first call begins the worker.
 func (w *worker) handle(kind string, h Handler, slots int) error {
-	if !w.begin(handling{kind, h, slots}) {
-		return fmt.Errorf("%w: scope %q", ErrClosed, w.scope)
-	}
-	return nil
+	return w.begin(handling{kind, h, slots})
 }
 
 // unhandle lets the worker begin no more tasks of a kind.
 func (w *worker) unhandle(kind string) { w.post(handling{kind: kind}) }
 
-// close ends the worker in order. It takes nothing more; what runs is waited for
-// as long as ctx lasts, then told to stop, and may take Config.Grace for that. When
-// the dispatcher has recorded what became of everything, the znode is deleted. The
-// error says what was not in order.
-func (w *worker) close(ctx context.Context) error {
-	w.mu.Lock()
-	if !w.begun {
-		w.begun = true
-		w.mu.Unlock()
-		w.finish(nil)
-		return nil
-	}
-	w.mu.Unlock()
-	w.post(leave{})
-	select {
-	case <-w.done:
-		return w.left
-	case <-ctx.Done():
-	}
-	w.post(hurry{})
-	late := time.NewTimer(w.cfg.Grace + settling + time.Second)
-	defer late.Stop()
-	select {
-	case <-w.done:
-		return w.left
-	case <-late.C: // the znode cannot be deleted now; it will be
-		return fmt.Errorf("task: the worker of %q has not left yet: %w", w.scope, context.Cause(ctx))
-	}
-}
-
 // begin posts the first item, or another, and starts the loop if it never ran.
-func (w *worker) begin(item any) bool {
+func (w *worker) begin(item any) error {
+	if w.n.ID().Address == "" {
+		return fmt.Errorf("task: node %s listens nowhere, so no dispatcher can give it tasks: guests do not work", w.n.ID().Name)
+	}
 	w.mu.Lock()
 	first := !w.begun
 	w.begun = true
 	w.mu.Unlock()
-	ok := w.post(item)
-	if first && ok {
+	if !w.post(item) {
+		return w.closed()
+	}
+	if first {
 		w.start()
 	}
-	return ok
+	return nil
 }
 
 func (w *worker) start() {
@@ -191,6 +161,7 @@ func (w *worker) run(p *actor.Process) error {
 				runtime.Gosched() // let attempts end that are about to: one message for all
 			}
 		}
+		w.lookIn()
 		now := time.Now()
 		w.schedule()
 		w.report(now)
@@ -212,7 +183,7 @@ func (w *worker) run(p *actor.Process) error {
 // await waits for mail, or until something is due.
 func (w *worker) await(now time.Time) (actor.Message, error) {
 	due := w.reports.due(w, now)
-	if pm := w.permit; pm != nil && !pm.linger.IsZero() && pm.linger.Before(due) {
+	if pm := w.permit; pm != nil && !pm.removing && !pm.linger.IsZero() && pm.linger.Before(due) {
 		due = pm.linger
 	}
 	return w.p.ReceiveTimeout(max(0, due.Sub(now)))
@@ -339,6 +310,9 @@ func (w *worker) mail(m actor.Message) {
 		for _, v := range r.List {
 			w.recorded(v)
 		}
+		if w.leaving != nil && len(r.List) == 0 {
+			w.leaving.known = true
+		}
 	} else if _, is := actor.As[poke](m); is {
 		return
 	} else if a, is := actor.As[*abandon](m); is && a != nil {
@@ -377,25 +351,5 @@ func (w *worker) kind(name string) *kind {
 func (w *worker) tidy(name string) {
 	if k := w.kinds[name]; k != nil && k.handler == nil && k.used == 0 && k.leases == 0 {
 		delete(w.kinds, name)
-	}
-}
-
-func (w *worker) leave() {
-	if w.leaving != nil {
-		return
-	}
-	w.leaving = &leave{}
-	for _, t := range w.takers {
-		t.refuse(w.closed())
-	}
-	w.takers = nil
-	w.releaseQueue()
-	w.reports.changed, w.reports.urgent = true, true
-}
-
-func (w *worker) hurry() {
-	w.leaving.hurried = true
-	for r := range w.live {
-		r.stop(ErrClosed)
 	}
 }
