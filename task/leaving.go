@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"conclave/actor"
 )
 
 // leaving is a worker's way out.
@@ -59,6 +61,16 @@ func (w *worker) leave() {
 	w.takers = nil
 	w.releaseQueue()
 	w.reports.changed, w.reports.urgent = true, true
+	w.p.Spawn(w.await) // a node that drains waits for processes that are at work
+}
+
+// await is a process that is at work until the worker has left.
+func (w *worker) await(p *actor.Process) error {
+	select {
+	case <-w.done:
+	case <-p.Done():
+	}
+	return nil
 }
 
 func (w *worker) hurry() {

@@ -141,6 +141,48 @@ func TestDrainWaitsForTasks(t *testing.T) {
 	})
 }
 
+func TestDrainWaitsUntilAWorkerThatLeavesHasLeft(t *testing.T) {
+	onStage(t, Config{}, func(s *stage) {
+		r := &rehearsal{}
+		s.handle("k", r.handle)
+		s.meet("")
+		a := s.give("k", "a")
+		p := r.begins(s, "a", 1)
+		s.hush(true)
+		s.w.post(leave{}) // as the Queue does when its node drains
+		drained := make(chan error, 1)
+		go func() { drained <- s.Node(0).Drain(s.Context()) }()
+		p.finish <- nil
+		s.endsAs(a, howDone)
+		time.Sleep(time.Minute)
+		if len(drained) > 0 {
+			s.Error("drained although nobody has recorded the outcome")
+		}
+		s.hush(false)
+		if err := <-drained; err != nil {
+			s.Error(err)
+		}
+		if guid, _ := s.znode(); guid != "" {
+			s.Error("its znode is still there")
+		}
+	})
+}
+
+func TestWorkerThatHasNothingLeavesWithoutAnAnswer(t *testing.T) {
+	onStage(t, Config{}, func(s *stage) {
+		s.handle("k", (&rehearsal{}).handle)
+		s.meet("")
+		s.Partition(0, 1)
+		at := time.Now()
+		if err := s.leaves(time.Hour); err != nil || time.Since(at) > settling {
+			s.Errorf("%v after %v", err, time.Since(at))
+		}
+		if guid, _ := s.znode(); guid != "" {
+			s.Error("its znode is still there")
+		}
+	})
+}
+
 func TestNodesStopEndsTheWorker(t *testing.T) {
 	onStage(t, Config{}, func(s *stage) {
 		r := &rehearsal{}

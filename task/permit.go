@@ -107,7 +107,7 @@ func (w *worker) windDown(now time.Time) (left bool) {
 			return false
 		}
 	}
-	if pm.linger.IsZero() && (pm.lost || w.leaving.hurried) {
+	if pm.linger.IsZero() && (pm.lost || w.leaving.hurried || len(w.tasks) == 0) {
 		pm.linger = now.Add(settling)
 	}
 	heard := len(w.tasks) == 0 && (pm.lost || w.leaving.known || w.reports.dispatcher.IsZero())

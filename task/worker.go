@@ -169,7 +169,7 @@ func (w *worker) run(p *actor.Process) error {
 			w.finish(w.left)
 			return nil
 		}
-		m, err := w.await(now)
+		m, err := w.next(now)
 		if errors.Is(err, actor.ErrTimeout) {
 			continue
 		}
@@ -180,8 +180,8 @@ func (w *worker) run(p *actor.Process) error {
 	}
 }
 
-// await waits for mail, or until something is due.
-func (w *worker) await(now time.Time) (actor.Message, error) {
+// next waits for mail, or until something is due.
+func (w *worker) next(now time.Time) (actor.Message, error) {
 	due := w.reports.due(w, now)
 	if pm := w.permit; pm != nil && !pm.removing && !pm.linger.IsZero() && pm.linger.Before(due) {
 		due = pm.linger
