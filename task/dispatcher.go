@@ -27,6 +27,8 @@ type dispatcher struct {
 	table   *table
 	log     Log
 	watched map[actor.PID]actor.Ref
+
+	couriers couriers
 }
 
 // globalName is the global that a scope's dispatcher is.
@@ -49,6 +51,7 @@ func (d *dispatcher) run(p *actor.Process) (err error) {
 	loading.finish(d.now())
 	p.Spawn(d.watchWorkers, actor.Linked(), actor.Endless())
 	for {
+		d.table.prepare(d.now())
 		if err := d.gather(); err != nil {
 			return d.ended(err)
 		}
@@ -72,6 +75,9 @@ func (d *dispatcher) ended(err error) error {
 
 // gather waits for news, or until something is due, and takes in all that is there.
 func (d *dispatcher) gather() error {
+	if d.table.full() {
+		return nil
+	}
 	m, err := d.receive()
 	if errors.Is(err, actor.ErrTimeout) {
 		return nil
@@ -95,6 +101,9 @@ func (d *dispatcher) gather() error {
 // ticks are due, may be set while it waits: so it looks every second.
 func (d *dispatcher) receive() (actor.Message, error) {
 	due := d.table.due()
+	if !d.table.idle() {
+		return d.p.ReceiveTimeout(0)
+	}
 	if due == 0 {
 		return d.p.Receive()
 	}
@@ -122,6 +131,9 @@ func (d *dispatcher) take(m actor.Message) {
 			d.monitor(all)
 			n.body = all
 			break
+		}
+		if m.IsCall() {
+			d.table.answer(m, fmt.Errorf("task: the dispatcher of %q, on %s, knows of no %s: is it an older version?", d.scope, d.self.Node().Name, m.Type()))
 		}
 		return // a stranger's mail, or of a later version
 	}
@@ -186,14 +198,34 @@ func (d *dispatcher) commit() error {
 	}
 }
 
+// sayWait is how long mail may wait for room on its way to a worker. One whose host
+// stands still is not waited for: the scope goes on without it.
+const sayWait = 20 * time.Millisecond
+
 func (d *dispatcher) say(out []message) {
+	var jammed map[actor.PID]bool
+	var abroad []message
 	for _, m := range out {
 		if m.call != nil {
-			d.p.Reply(m.call.(actor.Message), m.body) // who asked may have gone: no matter
+			if call := m.call.(actor.Message); call.From.SameNode(d.self) {
+				d.p.Reply(call, m.body) // who asked may have gone: no matter
+			} else {
+				abroad = append(abroad, m)
+			}
 			continue
 		}
-		d.p.Send(m.to, m.body) // if it is lost, a greeting mends it
+		if jammed[m.to] {
+			continue
+		}
+		if err := d.p.Within(sayWait).Send(m.to, m.body); err != nil { // what was lost a greeting mends
+			if jammed == nil {
+				jammed = make(map[actor.PID]bool)
+			}
+			jammed[m.to] = true
+			d.table.step(&news{body: unreachable{pid: m.to, jammed: true}}, d.now())
+		}
 	}
+	d.couriers.answer(d.p, abroad)
 }
 
 // watchWorkers tells the dispatcher which workers there are, at first and after

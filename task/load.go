@@ -89,6 +89,9 @@ func (l *loading) finish(now int64) {
 		} else {
 			e.Due = r.Due
 		}
+		if err == nil && e.Phase > cancelled {
+			err = fmt.Errorf("its phase is %d, which a later version knows", e.Phase)
+		}
 		if err != nil {
 			e.Phase, e.Ended, e.moved = dead, max(e.Ended, now), true
 			e.Error = fmt.Sprintf("its record cannot be read: %v", err)

@@ -5,6 +5,7 @@ package task
 import (
 	"fmt"
 	"slices"
+	"unicode/utf8"
 
 	"conclave/actor"
 )
@@ -66,8 +67,12 @@ type listedWorker struct {
 	pid        actor.PID
 }
 
-// unreachable says that a message to a worker may have been lost.
-type unreachable struct{ pid actor.PID }
+// unreachable says that a message to a worker may have been lost. jammed: there was
+// no room for it, and soon there will be none either.
+type unreachable struct {
+	pid    actor.PID
+	jammed bool
+}
 
 // workersAre takes in who is there: newcomers are greeted, and what those had who
 // are gone is taken back.
@@ -228,9 +233,7 @@ func (t *table) hello(from actor.PID, h *hello) {
 			again = append(again, e.assignment(t))
 		}
 	}
-	if len(again) > 0 {
-		t.send(m, &assign{Worker: m.name, Tasks: again})
-	}
+	t.assign(m, again)
 	var not []held
 	for _, r := range h.Running {
 		if has[r] {
@@ -295,6 +298,9 @@ func (t *table) finish(e *entry, o outcome, lost bool) {
 	if n := o.bytes(); n > maxTogetherBytes+maxTogetherBytes/8 || len(o.Then) > MaxTogether || len(o.Result) > t.bounds.body {
 		o = outcome{How: howDiscard, Error: fmt.Sprintf("%v: a result of %d bytes, of at most %d, and %d to follow", ErrTooLarge, len(o.Result), t.bounds.body, len(o.Then))}
 	}
+	if err := t.follows(o.Then); err != nil {
+		o = outcome{How: howDiscard, Error: fmt.Sprintf("the work is done, but what is to follow cannot: %v", err)}
+	}
 	e.By, e.Error = o.How, o.Error[:min(len(o.Error), maxError)]
 	if lost {
 		e.By = 0
@@ -333,14 +339,39 @@ func (t *table) finish(e *entry, o outcome, lost bool) {
 	t.arrange(e)
 }
 
+// follows says what is wrong with what is to come after a task. Its worker has
+// checked it, but by bounds of its own.
+func (t *table) follows(then []Spec) error {
+	for i := range then {
+		if err := then[i].check(t.bounds.body); err != nil {
+			return fmt.Errorf("number %d: %w", i+1, err)
+		}
+	}
+	return nil
+}
+
+// followerID names a follower that has no name. Chains of followers can be long, and
+// names cannot.
+func followerID(parent string, number int) string {
+	id := fmt.Sprintf("%s/%d", parent, number)
+	if len(id) <= MaxName {
+		return id
+	}
+	cut := MaxName - 30
+	for !utf8.RuneStart(parent[cut]) {
+		cut--
+	}
+	return fmt.Sprintf("%s~%016x/%d", parent[:cut], mix(digest(parent, nil)), number)
+}
+
 // follow submits what comes after a task that is done.
 func (t *table) follow(e *entry, then []Spec) {
 	for i, s := range then { // a copy: the worker's own may be sent again
 		if s.ID == "" {
-			s.ID = fmt.Sprintf("%s/%d", e.id, i+1)
+			s.ID = followerID(e.id, i+1)
 		}
-		if s.check(t.bounds.body) != nil || t.entries[s.ID] != nil || s.Unique != "" && t.unique[s.Unique] != nil {
-			continue // checked by the worker; there already
+		if t.entries[s.ID] != nil || s.Unique != "" && t.unique[s.Unique] != nil {
+			continue // there already
 		}
 		r := recordOf(&s, t.next(), t.now, e.id)
 		t.add(s.ID, &r)

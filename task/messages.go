@@ -166,9 +166,14 @@ type (
 	}
 )
 
+// bytes is about what an assignment takes in a message.
+func (a *assignment) bytes() int {
+	return 100 + len(a.ID) + len(a.Kind) + len(a.Type) + len(a.Body) + mapBytes(a.Meta) + len(a.Key) + len(a.Progress)
+}
+
 // bytes is about what an outcome takes in the store.
 func (o *outcome) bytes() int {
-	n := len(o.Result) + len(o.Error)
+	n := len(o.Result) + len(o.Type) + len(o.Error)
 	for i := range o.Then {
 		n += o.Then[i].bytes()
 	}

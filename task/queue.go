@@ -1,6 +1,7 @@
 package task
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -27,6 +28,7 @@ type Queue struct {
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 	stood  chan struct{} // closed when the candidacy is no longer being made
+	closed atomic.Bool   // Close was called
 
 	seen   atomic.Uint64 // the latest serial that a dispatcher has told of
 	seenAt atomic.Int64  // when
@@ -64,10 +66,17 @@ func Open(n *node.Node, scope string, cfg Config) (*Queue, error) {
 }
 
 // drain has the worker leave when the node does: node.Drain waits for what it runs.
+// A node that has stopped is not held on to, should nobody call Close.
 func (q *Queue) drain() {
 	select {
 	case <-q.n.Draining():
 		q.worker.post(leave{})
+	case <-q.ctx.Done():
+		return
+	}
+	select {
+	case <-q.n.Stopped():
+		opened.CompareAndDelete(openKey{q.n, q.scope}, q)
 	case <-q.ctx.Done():
 	}
 }
@@ -100,9 +109,12 @@ func (q *Queue) Scope() string { return q.scope }
 // Where work is to be finished it comes before node.Stop, or node.Drain does, which
 // lets workers finish as well.
 func (q *Queue) Close(ctx context.Context) error {
-	if !opened.CompareAndDelete(openKey{q.n, q.scope}, q) {
+	if q.closed.Swap(true) {
 		return nil
 	}
+	// Not before the candidacy is withdrawn: it would be that of whoever opens the
+	// scope again.
+	defer opened.CompareAndDelete(openKey{q.n, q.scope}, q)
 	q.cancel(ErrClosed)
 	<-q.stood
 	err := q.worker.close(ctx)
@@ -256,7 +268,8 @@ func (q *Queue) Wait(ctx context.Context, id string) (Result, error) {
 		if a.Later {
 			continue
 		}
-		r := Result{Info: a.Info, Type: a.Type, Data: a.Result}
+		// A copy: on the dispatcher's node it is the dispatcher's own.
+		r := Result{Info: a.Info, Type: a.Type, Data: bytes.Clone(a.Result)}
 		switch a.Info.State {
 		case Dead:
 			return r, &DeadError{ID: id, Attempts: a.Info.Attempt, Reason: a.Info.Error}
@@ -294,6 +307,8 @@ func (q *Queue) change(ctx context.Context, verb, id string) (Info, error) {
 // Get is what is known of a task.
 func (q *Queue) Get(ctx context.Context, id string) (Details, error) {
 	a, err := ask[showAnswer](ctx, q, &showCall{ID: id}, nil)
+	d := &a.Details // its bytes are the dispatcher's own, on that one's node
+	d.Body, d.Progress, d.Result = bytes.Clone(d.Body), bytes.Clone(d.Progress), bytes.Clone(d.Result)
 	return a.Details, errors.Join(err, a.Problem.err())
 }
 

@@ -37,6 +37,14 @@ func (t *table) step(n *news, now int64) {
 	}
 }
 
+// prepare does what is due before any news are heard, with half of the room of a
+// commit. Whoever fills every commit with news would keep it from being done at all.
+func (t *table) prepare(now int64) {
+	t.room = maxBatch / 2
+	t.settle(now)
+	t.room = maxBatch
+}
+
 // settle does what is due, and gives tasks to workers. It is called once after
 // all the news that are to be committed together.
 func (t *table) settle(now int64) {
@@ -65,6 +73,9 @@ func (t *table) hear(n *news) {
 		for _, m := range t.roll {
 			if m.pid == b.pid {
 				m.known, m.greeted = false, t.now-greetAgain+500
+				if b.jammed {
+					m.greeted = t.now
+				}
 			}
 		}
 	case *hello:

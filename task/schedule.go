@@ -172,6 +172,9 @@ func (t *table) fire(s *scheduled) {
 	t.retimed[s] = struct{}{}
 	t.size += 300 + s.rec.Spec.Task.bytes()
 	s.left(t, left)
+	if len(ticks) > 0 { // what is left out is counted once, though the rest may have to wait
+		s.rec.Last = max(s.rec.Last, ticks[0].UnixMilli()-1)
+	}
 	for _, tick := range ticks {
 		if t.full() { // the rest in the next batch
 			s.next = t.now

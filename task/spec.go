@@ -220,5 +220,9 @@ func size(m map[string]string) (n int) {
 
 // bytes is about what the task takes in the store.
 func (s *Spec) bytes() int {
-	return 100 + len(s.ID) + len(s.Kind) + len(s.Type) + len(s.Body) + size(s.Meta) + len(s.Key) + len(s.Unique) + size(s.Needs)
+	return 100 + len(s.ID) + len(s.Kind) + len(s.Type) + len(s.Body) + mapBytes(s.Meta) + len(s.Key) + len(s.Unique) + mapBytes(s.Needs)
 }
+
+// mapBytes is about what a map takes, encoded: many small entries are more than
+// their texts.
+func mapBytes(m map[string]string) int { return size(m) + 4*len(m) }

@@ -7,7 +7,8 @@ import (
 
 // Strategy picks the worker for a task: the index of one of the candidates, all of
 // which can do the task and have a slot free; a number outside of them leaves the
-// task waiting until something changes. It runs in the dispatcher and must not
+// task waiting until something changes, and those behind it go first (as long as it
+// declines no more than a hundred). It must not keep or change candidates. It runs in the dispatcher and must not
 // block. It may keep state; Begin is called once for each dispatcher's term.
 type Strategy interface {
 	Begin() Picker

@@ -5,6 +5,7 @@ package task
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 
 	"conclave/actor"
@@ -51,7 +52,9 @@ type table struct {
 	rest      []*news  // what did not go into this commit any more
 	decoded   []*entry // those with a decoded taskRecord
 	out       []message
-	size      int // of what is changed, about
+	size      int  // of what is changed, about
+	room      int  // and how large that may become
+	cut       bool // there was no room to give all that could be given
 	happening []Event
 }
 
@@ -139,11 +142,12 @@ const (
 	maxForgotten = 500
 	maxAssigned  = 1_000
 	maxBatch     = 200 << 10 // bytes of changes, after which no further step is made
+	maxMessage   = 256 << 10 // bytes of tasks given in one message, if it is not one large task
 )
 
 func newTable(b bounds, pick Picker) *table {
 	t := &table{
-		bounds: b, pick: pick,
+		bounds: b, pick: pick, room: maxBatch,
 		entries: make(map[string]*entry), classes: make(map[string]*class),
 		lines: make(map[string][]*entry), unique: make(map[string]*entry),
 		members: make(map[string]*member), schedules: make(map[string]*scheduled),
@@ -195,7 +199,7 @@ func (t *table) enter(e *entry, r *taskRecord) {
 	name := r.class()
 	c := t.classes[name]
 	if c == nil {
-		c = &class{name: name, kind: r.Kind, needs: r.Needs}
+		c = &class{name: name, kind: r.Kind, needs: maps.Clone(r.Needs)}
 		c.ready = ordered[*entry]{place: t.later.place, less: func(a, b *entry) bool {
 			return cmp.Or(cmp.Compare(b.priority, a.priority), cmp.Compare(a.serial, b.serial)) < 0
 		}}
@@ -228,7 +232,7 @@ func (e *entry) weight() int { return len(e.raw) + len(e.id) + 150 }
 // touch takes note that a task's records have to be stored.
 func (t *table) touch(e *entry) {
 	t.changed[e] = struct{}{}
-	size := 500 + len(e.Result) + len(e.Progress) + len(e.Error)
+	size := 500 + len(e.Result) + len(e.Type) + len(e.Progress) + len(e.Error)
 	if e.rewrite {
 		size += len(e.raw)
 	}
@@ -443,11 +447,16 @@ func (t *table) due() int64 {
 
 // pending says whether a step without news would go on with something.
 func (t *table) pending() bool {
-	return len(t.rest) > 0 || len(t.bereft) > 0 || t.ended.len() > t.bounds.keep.Most || t.dead.len() > t.bounds.keep.DeadMost
+	return t.cut || len(t.rest) > 0 || len(t.bereft) > 0 || t.ended.len() > t.bounds.keep.Most || t.dead.len() > t.bounds.keep.DeadMost
 }
 
 // full says that what has changed should be committed before more is.
-func (t *table) full() bool { return t.size >= maxBatch }
+func (t *table) full() bool { return t.size >= t.room }
+
+// idle says that there is nothing to commit and nothing to say.
+func (t *table) idle() bool {
+	return len(t.changed)+len(t.retimed)+len(t.dropped)+len(t.out)+len(t.happening) == 0 && !t.unsaved
+}
 
 // changes is what has to be committed, and the workers that have to be there for
 // it. It can be asked again: it is about all that has changed since committed.
@@ -511,19 +520,33 @@ func (t *table) committed() (out []message, events []Event) {
 
 // assignments tells the workers what they were given.
 func (t *table) assignments() {
-	given := make(map[*member]*assign)
+	var to []*member
+	given := make(map[*member][]assignment)
 	for _, e := range t.fresh {
 		if !e.fresh {
 			continue
 		}
 		e.fresh = false
-		a := given[e.member]
-		if a == nil {
-			a = &assign{Worker: e.member.name}
-			given[e.member] = a
-			t.send(e.member, a)
+		if given[e.member] == nil {
+			to = append(to, e.member)
 		}
-		a.Tasks = append(a.Tasks, e.assignment(t))
+		given[e.member] = append(given[e.member], e.assignment(t))
+	}
+	for _, m := range to {
+		t.assign(m, given[m])
+	}
+}
+
+// assign tells a worker of its tasks, in messages that links take.
+func (t *table) assign(m *member, all []assignment) {
+	for len(all) > 0 {
+		n, size := 0, 0
+		for n < len(all) && (n == 0 || size+all[n].bytes() <= maxMessage) {
+			size += all[n].bytes()
+			n++
+		}
+		t.send(m, &assign{Worker: m.name, Tasks: all[:n:n]})
+		all = all[n:]
 	}
 }
 

@@ -90,7 +90,7 @@ func (t *Task) Return(v any) error {
 	case len(data) > t.maxBody:
 		return fmt.Errorf("%w: the result takes %d bytes, at most %d: keep it elsewhere and return where it is", ErrTooLarge, len(data), t.maxBody)
 	}
-	then := len(data)
+	then := len(data) + len(name)
 	for i := range t.then {
 		then += t.then[i].bytes()
 	}
@@ -115,7 +115,7 @@ func (t *Task) Then(next ...Spec) error {
 	for i := range then {
 		n += then[i].bytes()
 	}
-	if n += len(t.result); n > maxTogetherBytes || len(then) > MaxTogether {
+	if n += len(t.result) + len(t.resultType); n > maxTogetherBytes || len(then) > MaxTogether {
 		return fmt.Errorf("%w: %d tasks to follow, with the result %d bytes, at most %d of %d", ErrTooLarge, len(then), n, MaxTogether, maxTogetherBytes)
 	}
 	t.then = then

@@ -1,0 +1,53 @@
+package task
+
+import (
+	"sync"
+
+	"conclave/actor"
+)
+
+// couriers answer calls from other nodes, each those of one node: a reply waits while
+// there is no room on its way, and the dispatcher does not. A courier is there as
+// long as it has something to carry.
+type couriers struct {
+	mu    sync.Mutex
+	bound map[actor.NodeID][]message // by those that are under way
+}
+
+// answer hands answers over.
+func (c *couriers) answer(p *actor.Process, all []message) {
+	if len(all) == 0 {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.bound == nil {
+		c.bound = make(map[actor.NodeID][]message)
+	}
+	for _, m := range all {
+		to := m.call.(actor.Message).From.Node()
+		bag, underWay := c.bound[to]
+		c.bound[to] = append(bag, m)
+		if !underWay {
+			p.Spawn(func(p *actor.Process) error { return c.carry(p, to) })
+		}
+	}
+}
+
+// carry is a courier.
+func (c *couriers) carry(p *actor.Process, to actor.NodeID) error {
+	for {
+		c.mu.Lock()
+		bag := c.bound[to]
+		if len(bag) == 0 {
+			delete(c.bound, to)
+			c.mu.Unlock()
+			return nil
+		}
+		c.bound[to] = bag[:0:0]
+		c.mu.Unlock()
+		for _, m := range bag {
+			p.Reply(m.call.(actor.Message), m.body) // who asked may have gone: no matter
+		}
+	}
+}
