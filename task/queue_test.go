@@ -293,6 +293,11 @@ func TestListStatusAndScopes(t *testing.T) {
 		if s.Dispatcher != w.AwaitHolder("task:s").Name() {
 			w.Error(s.Dispatcher)
 		}
+		line, err := q.Candidates(ctx)
+		w.must(err)
+		if len(line) != 2 || line[0].Name != s.Dispatcher || !q.Dispatching() || w.qs[1].Dispatching() {
+			w.Errorf("candidates %v; dispatching: %t, %t", line, q.Dispatching(), w.qs[1].Dispatching())
+		}
 		other := w.open(w.Node(0), "other", task.Config{})
 		w.submit(other, task.Of("x", 1))
 		if s, err := other.Status(ctx); err != nil || s.Live != 1 {

@@ -291,6 +291,9 @@ func (s *scheduled) info() ScheduleInfo {
 		Name: spec.Name, Line: spec.Line, Zone: spec.Zone, Kind: spec.Task.Kind, Missed: spec.Missed, Overlap: spec.Overlap,
 		Paused: spec.Paused, Last: moment(s.rec.Last), LastID: s.rec.LastID, Next: moment(s.next), Fired: s.rec.Fired, Left: s.rec.Left,
 	}
+	if s.rec.Fired+s.rec.Left == 0 {
+		i.Last = time.Time{} // so far it is when the schedule was made
+	}
 	if s.err != nil {
 		i.Error = s.err.Error()
 	}
