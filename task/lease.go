@@ -85,6 +85,11 @@ func (w *worker) take(ctx context.Context, kinds ...string) (*Lease, error) {
 	if err := w.begin(t); err != nil {
 		return nil, err
 	}
+	return w.handed(ctx, t)
+}
+
+// handed waits for what a taker gets.
+func (w *worker) handed(ctx context.Context, t *taker) (*Lease, error) {
 	select {
 	case got := <-t.ch:
 		return got.lease, got.err
@@ -103,7 +108,7 @@ func (w *worker) take(ctx context.Context, kinds ...string) (*Lease, error) {
 	return nil, context.Cause(ctx)
 }
 
-// taker is the loop's, as are the next two.
+// taker is the loop's, as are untake and hand.
 func (w *worker) taker(t *taker) {
 	if w.leaving != nil {
 		t.refuse(w.closed())

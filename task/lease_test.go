@@ -146,13 +146,19 @@ func TestTaskOfATakerThatHasGoneGoesBack(t *testing.T) {
 			s.Errorf("%+v", got)
 		}
 		s.endsAs(s.giveTo(guid, "k", "late"), howReleased) // given before the dispatcher had heard
-		for i := range 50 {                                // and at the same moment
-			ctx, cancel := context.WithCancel(s.Context())
-			ch := s.takes(ctx, "k")
-			go cancel()
+		gone, cancel := context.WithCancel(s.Context())
+		cancel()
+		for i := range 20 { // and one that comes when it has just gone
+			t := &taker{[]string{"k"}, make(chan taken, 1)}
+			s.w.post(t)
+			s.Settle()
 			a := s.giveTo(guid, "k", fmt.Sprint(i))
-			if got := <-ch; got.lease != nil {
-				got.lease.Release(s.Context())
+			s.Settle()
+			if len(t.ch) != 1 {
+				s.Fatal("nothing has come")
+			}
+			if l, _ := s.w.handed(gone, t); l != nil {
+				l.Release(s.Context())
 			}
 			s.endsAs(a, howReleased)
 		}

@@ -17,6 +17,7 @@ func TestWorkerLeavesWhenAllHasReturnedAndIsRecorded(t *testing.T) {
 		a := s.give("k", "a")
 		p := r.begins(s, "a", 1)
 		waits := s.give("k", "waits")
+		s.Settle()
 		left := make(chan error, 1)
 		go func() { left <- s.leaves(time.Hour) }()
 		s.endsAs(waits, howReleased)

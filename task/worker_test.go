@@ -299,7 +299,7 @@ func TestOutcomesTooLargeForOneMessageAreSpread(t *testing.T) {
 			s.endsAs(a, howDone)
 		}
 		s.mu.Lock()
-		s.told = nil
+		s.told, s.offered = nil, nil
 		s.mu.Unlock()
 		s.greet(s.last().Worker)
 		for _, a := range all {
@@ -366,14 +366,16 @@ func TestTasksWithoutAHandlerGoBack(t *testing.T) {
 		run := s.give("k", "run")
 		wait := s.give("k", "wait")
 		p := r.begins(s, "run", 1)
+		s.greet(s.last().Worker)
+		if !has(s.last(), wait) {
+			s.Errorf("it does not wait: %v", s.last().Running)
+		}
 		s.w.unhandle("k")
 		s.endsAs(wait, howReleased)
 		s.mu.Lock()
-		for i, h := range s.hellos { // it must not be given to us again
-			for _, o := range h.Outcomes {
-				if o.ID == "wait" && kindsOf(s.hellos[i])["k"] != 0 {
-					s.Error("it offers what it gives back")
-				}
+		for i, o := range s.told {
+			if o.ID != "run" && kindsOf(s.offered[i])[map[string]string{"u": "unknown", "wait": "k"}[o.ID]] != 0 {
+				s.Errorf("it offers what it gives back: %s", o.ID)
 			}
 		}
 		s.mu.Unlock()

@@ -25,6 +25,7 @@ type stage struct {
 	silent   bool // outcomes are not acknowledged
 	hellos   []*hello
 	told     []outcome // in the order of their coming, repetitions included
+	offered  []*hello  // the latest hello when each of them came
 	messages int       // that outcomes came in
 	progress []progressed
 	events   []Event
@@ -99,6 +100,9 @@ func (s *stage) note(p *actor.Process, from actor.PID, list []outcome) {
 	defer s.mu.Unlock()
 	s.messages++
 	s.told = append(s.told, list...)
+	for range list {
+		s.offered = append(s.offered, s.hellos[len(s.hellos)-1])
+	}
 	if s.silent {
 		return
 	}
