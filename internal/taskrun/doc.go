@@ -7,7 +7,8 @@
 //
 // The workers open one scope, do its tasks and stand for its dispatcher; half of
 // them have a guard. A process of its own submits tasks in waves: some with keys,
-// some with unique keys, some with followers, some that fail at first. Another
+// some with unique keys, some with followers, some that fail at first, some whose
+// handlers are careless: they look at nothing before they have their effect. Another
 // stands for the world outside: each run of a handler has an effect there, which
 // it writes down in the order of arrival. When all are mended and nothing is live
 // any more, the record is read, and the checker compares what was acknowledged,

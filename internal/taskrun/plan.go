@@ -19,6 +19,9 @@ type Errand struct {
 	Takes int // ms
 	Then  []Errand
 	Key   string // of a follower
+	// Careless handlers wait first and look at nothing before they have their effect:
+	// it may come late, from a worker that has lost the task.
+	Careless bool
 }
 
 // planned is one task to be submitted.
@@ -62,5 +65,6 @@ func errand(r *rand.Rand) (e Errand) {
 	if r.IntN(20) == 0 {
 		e.Fails = 1 + r.IntN(3)
 	}
+	e.Careless = r.IntN(10) == 0
 	return e
 }

@@ -17,20 +17,24 @@ type porter struct {
 	out  *postbox
 }
 
-// do has an effect outside, and does what else the errand says. The effect comes
-// before everything: whoever dies after it has it repeated.
+// do has an effect outside, and does what else the errand says. Whoever dies after
+// the effect has it repeated.
 func (w *porter) do(ctx context.Context, t *task.Task, e Errand) error {
-	if err := t.Check(); err != nil {
-		return err
-	}
 	effect := line{What: lineEffect, ID: t.ID(), Key: t.Key(), Attempt: t.Attempt(), Fence: t.Fence(), Worker: w.life}
-	if err := w.out.post(ctx, effect); err != nil {
-		return fmt.Errorf("the receiver: %w", err)
-	}
-	if e.Takes > 0 {
-		select {
-		case <-time.After(time.Duration(e.Takes) * time.Millisecond):
-		case <-ctx.Done():
+	takes := time.Duration(e.Takes) * time.Millisecond
+	if e.Careless {
+		time.Sleep(takes)
+		if err := w.out.post(context.WithoutCancel(ctx), effect); err != nil {
+			return fmt.Errorf("the receiver: %w", err)
+		}
+	} else {
+		if err := t.Check(); err != nil {
+			return err
+		}
+		if err := w.out.post(ctx, effect); err != nil {
+			return fmt.Errorf("the receiver: %w", err)
+		}
+		if pause(ctx, takes); ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
 	}

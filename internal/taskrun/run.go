@@ -3,10 +3,12 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -115,11 +117,28 @@ func (w *world) read(ctx context.Context, judge func([]line) verdict) verdict {
 		}
 	}
 	w.leave(ctx)
+	w.logs()
 	all, err := readStory(w.dir)
 	if err != nil {
 		w.blame("the story cannot be read: %v", err)
 	}
 	return judge(all)
+}
+
+// logs blames what the members' logs tell of races and panics.
+func (w *world) logs() {
+	files, _ := filepath.Glob(filepath.Join(w.dir, "*.log"))
+	for _, path := range files {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			w.blame("%v", err)
+		}
+		for _, bad := range []string{"DATA RACE", "panic: ", "fatal error: "} {
+			if bytes.Contains(text, []byte(bad)) {
+				w.blame("%s in %s", bad, path)
+			}
+		}
+	}
 }
 
 // record notes what the scope has recorded, in the order of submission.
