@@ -44,7 +44,8 @@ var (
 	ErrDead = errors.New("task: dead")
 	// ErrBadSchedule: the schedule can never fire, or is not written as one.
 	ErrBadSchedule = errors.New("task: bad schedule")
-	// ErrClosed: the Queue was closed.
+	// ErrClosed: the Queue was closed. It is the cause with which a handler's context
+	// ends that has not returned in the time that Close was given.
 	ErrClosed = errors.New("task: queue closed")
 )
 

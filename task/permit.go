@@ -141,6 +141,7 @@ func (w *worker) removed() {
 
 // make makes a permit, however long it takes; nil: the worker has ended.
 func (w *worker) make(pid actor.PID) *permit {
+	told := ""
 	for pause := minPause; ; pause = min(2*pause, maxPause) {
 		s, err := w.session()
 		if err != nil {
@@ -153,7 +154,12 @@ func (w *worker) make(pid actor.PID) *permit {
 				return pm
 			}
 		}
-		if w.alive.Err() == nil && !errors.Is(err, keeper.ErrSessionLost) {
+		text := err.Error()
+		if op := (*keeper.OpError)(nil); errors.As(err, &op) {
+			text = op.Err.Error() // without the znode's name, which is another each time
+		}
+		if text != told && w.alive.Err() == nil && !errors.Is(err, keeper.ErrSessionLost) {
+			told = text
 			w.cfg.Logger.Warn("a worker's znode cannot be had", "scope", w.scope, "error", err)
 		}
 		if w.remove(pm.path) != nil || !w.pause(pause) {
@@ -194,6 +200,7 @@ func (w *worker) create(s *keeper.Session, path string, data []byte) error {
 // ended. It need not be of this session: one that we have given up may live on, and
 // its tasks would wait for its end.
 func (w *worker) remove(path string) error {
+	told := false
 	for pause := minPause; ; pause = min(2*pause, maxPause) {
 		s, err := w.session()
 		if err != nil {
@@ -203,6 +210,10 @@ func (w *worker) remove(path string) error {
 			if err = s.Delete(w.alive, path, keeper.AnyVersion); err == nil || errors.Is(err, keeper.ErrNoNode) {
 				return nil
 			}
+		}
+		if errors.Is(err, keeper.ErrNoAuth) && !told {
+			told = true
+			w.cfg.Logger.Warn("a worker's znode cannot be deleted", "scope", w.scope, "error", err)
 		}
 		if !w.pause(pause) {
 			return w.alive.Err()

@@ -3,10 +3,13 @@ package task
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
 	"conclave/actor"
+	"conclave/conclavetest"
+	"conclave/node"
 )
 
 func TestAttemptThatTakesTooLongIsToldAndHasFailed(t *testing.T) {
@@ -220,4 +223,21 @@ func TestAttemptWhoseProcessSomebodyEndsHasFailed(t *testing.T) {
 			s.Errorf("%+v", o)
 		}
 	})
+}
+
+func TestResultThatNoMessageCanCarryIsAFailure(t *testing.T) {
+	onStage(t, Config{MaxBody: 200 << 10}, func(s *stage) {
+		s.handle("k", func(ctx context.Context, t *Task) error {
+			if t.ID() == "large" {
+				return t.Return(make([]byte, 150<<10))
+			}
+			return nil
+		})
+		s.meet("")
+		large, small := s.give("k", "large"), s.give("k", "small")
+		s.endsAs(small, howDone)
+		if o := s.endsAs(large, howFailed); !strings.Contains(o.Error, "too large") {
+			s.Errorf("%+v", o)
+		}
+	}, conclavetest.Configure(func(_ string, cfg *node.Config) { cfg.Limits.MaxMessage = 100 << 10 }))
 }
