@@ -219,21 +219,24 @@ func (t *table) hello(from actor.PID, h *hello) {
 		has[held{o.ID, o.Fence}] = true
 	}
 	var again []assignment
+	var stop []held
 	for _, e := range t.tasksOf(m) {
 		switch {
 		case has[held{e.id, e.Fence}]:
 			delete(has, held{e.id, e.Fence})
-			if e.Phase == stopping {
-				t.send(m, &abandon{List: []held{{e.id, e.Fence}}, Why: whyCancelled})
-			}
 		case e.fresh: // it has not been told yet
-		case e.Phase == stopping: // it never came, and need not
-			t.finish(e, outcome{How: howReleased}, false)
-		default:
+			continue
+		default: // it may be on its way, and begin: also one that is to stop
 			again = append(again, e.assignment(t))
+		}
+		if e.Phase == stopping {
+			stop = append(stop, held{e.id, e.Fence})
 		}
 	}
 	t.assign(m, again)
+	if len(stop) > 0 {
+		t.send(m, &abandon{List: stop, Why: whyCancelled})
+	}
 	var not []held
 	for _, r := range h.Running {
 		if has[r] {

@@ -570,6 +570,41 @@ func TestCancel(t *testing.T) {
 	d.is("g", Cancelled)
 }
 
+// A hello that crossed an assignment says nothing of it: the worker may begin yet.
+func TestCancelledTaskIsWithItsWorkerUntilThatHasSaidHowItEnded(t *testing.T) {
+	d := newDesk(t)
+	w, v := d.worker("w", 1, "dig"), d.worker("v", 1, "dig")
+	d.must(d.submit(Of("dig", 0, ID("a"), Key("k"))))
+	d.must(d.submit(Of("dig", 0, ID("b"), Key("k"))))
+	got, holder, other := w.given(), w, v
+	if len(got) == 0 {
+		got, holder, other = v.given(), v, w
+	}
+	d.must(d.ask(&changeCall{verbCancel, "a"}).(*changeAnswer).Problem.err())
+	d.said = nil
+	holder.hello(1, nil, "dig")
+	d.is("a", Stopping)
+	if len(other.given()) != 0 {
+		t.Error("the next of its key began while it may begin")
+	}
+	var order []string
+	for _, m := range d.said {
+		switch b := m.body.(type) {
+		case *assign:
+			order = append(order, "assign "+b.Tasks[0].ID)
+		case *abandon:
+			order = append(order, "abandon "+b.List[0].ID)
+		}
+	}
+	if fmt.Sprint(order) != "[assign a abandon a]" {
+		t.Error(order)
+	}
+	d.said = nil
+	holder.ends(got[0], howDiscard)
+	d.is("a", Cancelled)
+	d.is("b", Running)
+}
+
 func TestAssignmentThatWasLostIsSentAgain(t *testing.T) {
 	d := newDesk(t)
 	w := d.worker("w", 2, "dig")
