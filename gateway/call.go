@@ -255,7 +255,7 @@ func (c *call) within() (context.Context, context.CancelFunc) {
 
 // wait bounds what waits: by what was asked for, if anything was, and by the
 // gateway's own bound.
-func (c *call) wait(asked *seconds) (context.Context, context.CancelFunc) {
+func (c *call) wait(asked *Seconds) (context.Context, context.CancelFunc) {
 	d := c.g.cfg.MaxWait / 2
 	if asked != nil {
 		d = min(time.Duration(*asked), c.g.cfg.MaxWait)

@@ -64,7 +64,7 @@ func holder(c *call) (any, error) {
 		return nil, err
 	}
 	if asked == nil {
-		asked = new(seconds(time.Second))
+		asked = new(Seconds(time.Second))
 	}
 	ctx, cancel := c.wait(asked)
 	defer cancel()
@@ -82,7 +82,7 @@ func holder(c *call) (any, error) {
 type mail struct {
 	Type string          `json:"type"`
 	Body json.RawMessage `json:"body"`
-	Wait *seconds        `json:"wait"`
+	Wait *Seconds        `json:"wait"`
 	All  bool            `json:"all"` // of a service: every member, not any
 }
 

@@ -24,7 +24,7 @@ type problem struct {
 	ID  string   `json:"id,omitempty"`
 	IDs []string `json:"ids,omitempty"`
 
-	retry int // seconds, for Retry-After; 0: none
+	retry int // Seconds, for Retry-After; 0: none
 }
 
 // Error is the message.

@@ -11,21 +11,9 @@ type schedule struct {
 	Line    string       `json:"line"`
 	Zone    string       `json:"zone"`
 	Task    spec         `json:"task"`
-	Missed  missed       `json:"missed"`
+	Missed  Missed       `json:"missed"`
 	Overlap task.Overlap `json:"overlap"`
 	Paused  bool         `json:"paused"`
-}
-
-// missed is task.Missed with its time span in seconds.
-type missed struct {
-	How   string  `json:"how,omitempty"`
-	Most  int     `json:"most,omitempty"`
-	Grace seconds `json:"grace,omitempty"`
-}
-
-type scheduleView struct {
-	task.ScheduleInfo
-	Missed missed `json:"missed"`
 }
 
 func listSchedules(c *call) (any, error) {
@@ -36,9 +24,9 @@ func listSchedules(c *call) (any, error) {
 	ctx, cancel := c.within()
 	defer cancel()
 	all, err := q.Schedules(ctx)
-	views := make([]scheduleView, len(all))
+	views := make([]Schedule, len(all))
 	for i, s := range all {
-		views[i] = scheduleView{s, missed{s.Missed.How, s.Missed.Most, seconds(s.Missed.Grace)}}
+		views[i] = ScheduleOf(s)
 	}
 	return map[string]any{"schedules": views}, noDispatcher(err)
 }

@@ -23,16 +23,16 @@ type spec struct {
 	Meta     map[string]string `json:"meta"`
 	Key      string            `json:"key"`
 	Unique   string            `json:"unique"`
-	Delay    seconds           `json:"delay"`
+	Delay    Seconds           `json:"delay"`
 	At       time.Time         `json:"at"`
 	Priority int               `json:"priority"`
 	Attempts int               `json:"attempts"`
 	Backoff  struct {
-		From seconds `json:"from"`
-		To   seconds `json:"to"`
+		From Seconds `json:"from"`
+		To   Seconds `json:"to"`
 	} `json:"backoff"`
-	Timeout seconds           `json:"timeout"`
-	Beat    seconds           `json:"beat"`
+	Timeout Seconds           `json:"timeout"`
+	Beat    Seconds           `json:"beat"`
 	Needs   map[string]string `json:"needs"`
 }
 
@@ -116,21 +116,6 @@ func noDispatcher(err error) error {
 	return err
 }
 
-// details is a task with its body and its result, as JSON.
-type details struct {
-	task.Info
-	Needs       map[string]string `json:"needs,omitempty"`
-	Timeout     seconds           `json:"timeout,omitempty"`
-	Beat        seconds           `json:"beat,omitempty"`
-	Type        string            `json:"type,omitempty"`
-	Body        json.RawMessage   `json:"body,omitempty"`
-	BodyError   string            `json:"body_error,omitempty"` // why there is no Body although the task has one
-	Saved       json.RawMessage   `json:"saved,omitempty"`
-	ResultType  string            `json:"result_type,omitempty"`
-	Result      json.RawMessage   `json:"result,omitempty"`
-	ResultError string            `json:"result_error,omitempty"`
-}
-
 func show(c *call) (any, error) {
 	q, err := c.queue()
 	if err != nil {
@@ -142,11 +127,7 @@ func show(c *call) (any, error) {
 	if err != nil {
 		return nil, noDispatcher(err)
 	}
-	b, r := valueOf(d.Body), valueOf(d.Result)
-	return &details{
-		Info: d.Info, Needs: d.Needs, Timeout: seconds(d.Timeout), Beat: seconds(d.Beat), Saved: valueOf(d.Progress).JSON,
-		Type: d.Type, Body: b.JSON, BodyError: b.Error, ResultType: d.ResultType, Result: r.JSON, ResultError: r.Error,
-	}, nil
+	return TaskOf(d), nil
 }
 
 // wait waits for a task's end, whatever that is: the state tells.
@@ -169,8 +150,7 @@ func wait(c *call) (any, error) {
 	if err != nil && r.ID == "" {
 		return nil, noDispatcher(err)
 	}
-	v := valueOf(r.Data)
-	return &details{Info: r.Info, ResultType: r.Type, Result: v.JSON, ResultError: v.Error}, nil
+	return ResultOf(r), nil
 }
 
 // change is a route that changes one task.
@@ -257,26 +237,13 @@ func (c *call) filter() (f task.Filter, err error) {
 }
 
 // span is a time span in the query; nil if there is none.
-func (c *call) span(name string) (*seconds, error) {
+func (c *call) span(name string) (*Seconds, error) {
 	text := c.r.URL.Query().Get(name)
 	if text == "" {
 		return nil, nil
 	}
 	d, err := parseSpan(text)
-	return (*seconds)(&d), err
-}
-
-// statusView is a scope's status with time spans in seconds.
-type statusView struct {
-	task.Status
-	Kinds         []kindView          `json:"kinds"`
-	Workers       []task.WorkerStatus `json:"workers"`
-	OldestWaiting seconds             `json:"oldest_waiting"`
-}
-
-type kindView struct {
-	task.KindStatus
-	OldestWaiting seconds `json:"oldest_waiting"`
+	return (*Seconds)(&d), err
 }
 
 func status(c *call) (any, error) {
@@ -290,9 +257,5 @@ func status(c *call) (any, error) {
 	if err != nil {
 		return nil, noDispatcher(err)
 	}
-	v := &statusView{Status: s, Kinds: []kindView{}, Workers: append([]task.WorkerStatus{}, s.Workers...), OldestWaiting: seconds(s.OldestWaiting)}
-	for _, k := range s.Kinds {
-		v.Kinds = append(v.Kinds, kindView{k, seconds(k.OldestWaiting)})
-	}
-	return v, nil
+	return StatusOf(s), nil
 }

@@ -12,30 +12,7 @@ import (
 	"conclave/internal/jsonbody"
 )
 
-// seconds is a time span in JSON: a number of seconds, or when it is read also a
-// text such as "1m30s".
-type seconds time.Duration
-
 const maxSpan = 100 * 365 * 24 * time.Hour
-
-// MarshalJSON writes a number of seconds.
-func (s seconds) MarshalJSON() ([]byte, error) {
-	return strconv.AppendFloat(nil, time.Duration(s).Seconds(), 'f', -1, 64), nil
-}
-
-// UnmarshalJSON reads either form.
-func (s *seconds) UnmarshalJSON(text []byte) error {
-	if string(text) == "null" {
-		return nil
-	}
-	var word string
-	if json.Unmarshal(text, &word) != nil {
-		word = string(text)
-	}
-	d, err := parseSpan(word)
-	*s = seconds(d)
-	return err
-}
 
 func parseSpan(text string) (time.Duration, error) {
 	var d time.Duration
@@ -69,23 +46,6 @@ func body(text json.RawMessage, typeName string) (actor.Raw, error) {
 		name = typeName
 	}
 	return actor.Raw{Type: name, Body: data}, err
-}
-
-// value is a body in JSON; Error says why there is none.
-type value struct {
-	JSON  json.RawMessage
-	Error string
-}
-
-func valueOf(data []byte) (v value) {
-	if len(data) == 0 {
-		return v
-	}
-	text, err := jsonbody.ToJSON(data)
-	if err != nil {
-		return value{Error: err.Error()}
-	}
-	return value{JSON: text}
 }
 
 // rawOf is what a process has answered, as bytes again.

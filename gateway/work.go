@@ -23,8 +23,8 @@ type leaseView struct {
 	Type    string            `json:"type,omitempty"`
 	Body    json.RawMessage   `json:"body"`
 	Saved   json.RawMessage   `json:"saved,omitempty"`
-	Timeout seconds           `json:"timeout,omitempty"`
-	Beat    seconds           `json:"beat"`
+	Timeout Seconds           `json:"timeout,omitempty"`
+	Beat    Seconds           `json:"beat"`
 }
 
 // take waits for a task and leases it. Whoever has gone meanwhile gets none: the
@@ -32,8 +32,8 @@ type leaseView struct {
 func take(c *call) (any, error) {
 	var asked struct {
 		Kinds []string `json:"kinds"`
-		Wait  *seconds `json:"wait"`
-		Beat  *seconds `json:"beat"`
+		Wait  *Seconds `json:"wait"`
+		Beat  *Seconds `json:"beat"`
 	}
 	if err := c.into(&asked); err != nil {
 		return nil, err
@@ -99,7 +99,7 @@ func viewLease(t *task.Lease, beat time.Duration) (*leaseView, error) {
 	}
 	v := &leaseView{
 		ID: t.ID(), Kind: t.Kind(), Attempt: t.Attempt(), Fence: t.Fence(), Key: t.Key(), Meta: t.Meta(),
-		Type: typeName, Body: b.JSON, Timeout: seconds(t.Timeout()), Beat: seconds(beat),
+		Type: typeName, Body: b.JSON, Timeout: Seconds(t.Timeout()), Beat: Seconds(beat),
 	}
 	if v.Body == nil {
 		v.Body = json.RawMessage("null")
@@ -217,7 +217,7 @@ func discard(c *call) (any, error) {
 
 func again(c *call) (any, error) {
 	var said struct {
-		After seconds `json:"after"`
+		After Seconds `json:"after"`
 	}
 	if err := c.into(&said); err != nil {
 		return nil, err

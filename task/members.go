@@ -197,8 +197,12 @@ func (t *table) recover() {
 // hello takes in what a worker can do and what it has.
 func (t *table) hello(from actor.PID, h *hello) {
 	m := t.members[h.Worker]
-	if m == nil || m.pid != from {
-		return // it will be greeted when its znode is seen
+	if m == nil { // it was greeted, so it was there, and is gone
+		t.outcomes(from, &outcomes{Worker: h.Worker, List: h.Outcomes})
+		return
+	}
+	if m.pid != from {
+		return
 	}
 	m.known, m.greeted = true, t.now // a hello is as good as an answer
 	m.slots, m.traits, m.cpu = h.Slots, h.Attributes, h.CPU

@@ -570,6 +570,19 @@ func TestCancel(t *testing.T) {
 	d.is("g", Cancelled)
 }
 
+func TestWorkerThatIsGoneIsToldThatItsOutcomesAreRefused(t *testing.T) {
+	d := newDesk(t)
+	w := d.worker("w", 1, "dig")
+	d.must(d.submit(Of("dig", 0, ID("a"))))
+	a := w.one()
+	w.dies()
+	d.said = nil
+	d.hear(w.pid, &hello{Worker: "w", Outcomes: []outcome{{ID: "a", Fence: a.Fence, How: howLost}}})
+	if len(d.said) != 1 || d.said[0].to != w.pid || !d.said[0].body.(*recorded).List[0].Refused {
+		t.Errorf("it was told %v", d.said)
+	}
+}
+
 // A hello that crossed an assignment says nothing of it: the worker may begin yet.
 func TestCancelledTaskIsWithItsWorkerUntilThatHasSaidHowItEnded(t *testing.T) {
 	d := newDesk(t)

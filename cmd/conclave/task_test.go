@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"conclave/gateway"
 	"conclave/internal/zktest"
 	"conclave/node"
 	"conclave/task"
@@ -256,8 +257,8 @@ func TestTaskSchedulesAreMadeListedAndTakenAway(t *testing.T) {
 		out, _ := o.says(exitOK, "", "schedule", "nightly", "0 3 * * *", "sweep", `{"deep":true}`, "-zone", "Europe/Berlin", "-missed", "skip", "-grace", "1m", "-overlap", "queue", "-attempts", "2")
 		has(t, out, "nightly 0 3 * * * Europe/Berlin sweep in queue", "in - 0 0 skip after 1m")
 		o.says(exitOK, "", "schedule", "tick", "@every 90s", "beat", "-paused")
-		all := tells[[]schedule](o, "schedules")
-		if len(all) != 2 || all[0].Name != "nightly" || all[0].Overlap != task.OverlapQueue || all[0].Missed.Grace != seconds(time.Minute) || !all[1].Paused {
+		all := tells[[]gateway.Schedule](o, "schedules")
+		if len(all) != 2 || all[0].Name != "nightly" || all[0].Overlap != task.OverlapQueue || all[0].Missed.Grace != gateway.Seconds(time.Minute) || !all[1].Paused {
 			t.Errorf("schedules: %+v", all)
 		}
 		o.says(exitOK, "", "unschedule", "tick")

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"conclave/gateway"
 	"conclave/task"
 )
 
@@ -151,14 +152,14 @@ func taskShow(fs *flag.FlagSet) func(*taskSession, []string) error {
 			return err
 		}
 		if s.json {
-			return s.printJSON(detailsOf(d))
+			return s.printJSON(gateway.TaskOf(d))
 		}
-		return s.table(row{"ID", d.ID}, shownOf(detailsOf(d)))
+		return s.table(row{"ID", d.ID}, shownOf(gateway.TaskOf(d)))
 	}
 }
 
 // shownOf is a task for people: what there is to say of it.
-func shownOf(d details) (rows []row) {
+func shownOf(d gateway.Task) (rows []row) {
 	add := func(name, value string) {
 		if value != "" {
 			rows = append(rows, row{name, value})
@@ -169,7 +170,7 @@ func shownOf(d details) (rows []row) {
 			add(name, fmt.Sprint(n))
 		}
 	}
-	length := func(name string, d seconds) {
+	length := func(name string, d gateway.Seconds) {
 		if d != 0 {
 			add(name, time.Duration(d).String())
 		}
@@ -225,7 +226,7 @@ func (s *taskSession) await(id string, patience time.Duration) error {
 	if r.ID == "" {
 		return err
 	}
-	out := resultOf(r)
+	out := gateway.ResultOf(r)
 	switch {
 	case s.json:
 		err = errors.Join(err, s.printJSON(out))

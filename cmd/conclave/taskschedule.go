@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"conclave/gateway"
 	"conclave/task"
 )
 
@@ -69,7 +70,7 @@ func (s *taskSession) schedules(is func(task.ScheduleInfo) bool) error {
 	fill := func(add func(any) error) error {
 		for _, i := range all {
 			if is(i) {
-				if err := add(scheduleOf(i)); err != nil {
+				if err := add(gateway.ScheduleOf(i)); err != nil {
 					return err
 				}
 			}
@@ -80,7 +81,7 @@ func (s *taskSession) schedules(is func(task.ScheduleInfo) bool) error {
 		return s.array(fill)
 	}
 	_ = fill(func(v any) error {
-		i := v.(schedule)
+		i := v.(gateway.Schedule)
 		next, last := "", ""
 		if i.Fired+i.Left > 0 { // before that it is when the schedule was made
 			last = ago(i.Last, now)
@@ -101,7 +102,7 @@ func (s *taskSession) schedules(is func(task.ScheduleInfo) bool) error {
 	return s.table(row{"NAME", "LINE", "ZONE", "KIND", "NEXT", "LAST", "FIRED", "LEFT OUT", "MISSED", "OVERLAP"}, rows)
 }
 
-func missedText(m missed) string {
+func missedText(m gateway.Missed) string {
 	switch {
 	case m.How == "all" && m.Most > 0:
 		return fmt.Sprintf("all, at most %d", m.Most)

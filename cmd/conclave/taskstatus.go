@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"conclave/gateway"
 	"conclave/task"
 )
 
@@ -51,7 +52,7 @@ func (s *taskSession) status(tasks bool, most int) (st scopeStatus, err error) {
 		if err != nil {
 			return err
 		}
-		st = statusOf(told)
+		st = scopeStatus{Status: gateway.StatusOf(told), Candidates: []string{}}
 		nodes, err := s.q.Candidates(ctx)
 		for _, id := range nodes {
 			st.Candidates = append(st.Candidates, id.String())
