@@ -28,7 +28,7 @@ func (t *table) give() {
 		}
 	}
 	var declined []*entry
-	for n := 0; ; n++ {
+	for n := 0; ; {
 		of, ok := heads.first()
 		if !ok {
 			break
@@ -43,6 +43,7 @@ func (t *table) give() {
 		case i >= 0:
 			t.hand(e, c.able[i])
 			c.chosen(i)
+			n++
 		case len(c.able) == 0 || len(declined) == maxDeclined:
 			continue // nobody can take more of these
 		default:

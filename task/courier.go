@@ -1,9 +1,12 @@
 package task
 
 import (
+	"errors"
+	"fmt"
 	"sync"
 
 	"conclave/actor"
+	"conclave/node"
 )
 
 // couriers answer calls from other nodes, each those of one node: a reply waits while
@@ -47,7 +50,15 @@ func (c *couriers) carry(p *actor.Process, to actor.NodeID) error {
 		c.bound[to] = bag[:0:0]
 		c.mu.Unlock()
 		for _, m := range bag {
-			p.Reply(m.call.(actor.Message), m.body) // who asked may have gone: no matter
+			m.reply(p)
 		}
+	}
+}
+
+// reply answers a call. Who asked may have gone: no matter.
+func (m message) reply(p *actor.Process) {
+	call := m.call.(actor.Message)
+	if err := p.Reply(call, m.body); errors.Is(err, node.ErrTooLarge) {
+		p.Reply(call, fmt.Errorf("%w: the answer to a %s: %w", ErrTooLarge, call.Type(), err))
 	}
 }

@@ -207,8 +207,8 @@ func (d *dispatcher) say(out []message) {
 	var abroad []message
 	for _, m := range out {
 		if m.call != nil {
-			if call := m.call.(actor.Message); call.From.SameNode(d.self) {
-				d.p.Reply(call, m.body) // who asked may have gone: no matter
+			if m.call.(actor.Message).From.SameNode(d.self) {
+				m.reply(d.p)
 			} else {
 				abroad = append(abroad, m)
 			}
@@ -217,7 +217,7 @@ func (d *dispatcher) say(out []message) {
 		if jammed[m.to] {
 			continue
 		}
-		if err := d.p.Within(sayWait).Send(m.to, m.body); err != nil { // what was lost a greeting mends
+		if err := d.send(m.to, m.body); errors.Is(err, actor.ErrTimeout) { // what was lost a greeting mends
 			if jammed == nil {
 				jammed = make(map[actor.PID]bool)
 			}
@@ -226,6 +226,20 @@ func (d *dispatcher) say(out []message) {
 		}
 	}
 	d.couriers.answer(d.p, abroad)
+}
+
+// send sends mail. Tasks that are too many for one message go in several.
+func (d *dispatcher) send(to actor.PID, body any) error {
+	err := d.p.Within(sayWait).Send(to, body)
+	a, is := body.(*assign)
+	if !is || len(a.Tasks) < 2 || !errors.Is(err, node.ErrTooLarge) {
+		return err
+	}
+	half := len(a.Tasks) / 2
+	if err = d.send(to, &assign{a.Worker, a.Tasks[:half:half]}); err == nil {
+		err = d.send(to, &assign{a.Worker, a.Tasks[half:]})
+	}
+	return err
 }
 
 // watchWorkers tells the dispatcher which workers there are, at first and after

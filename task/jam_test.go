@@ -2,9 +2,14 @@ package task_test
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
+	"conclave/conclavetest"
+	"conclave/node"
 	"conclave/task"
 )
 
@@ -134,5 +139,50 @@ func TestScopeCanBeOpenedAgainOnlyWhenItIsClosed(t *testing.T) {
 		q = w.open(w.Node(1), "again", task.Config{})
 		w.submit(q, task.Of("y", 1))
 		w.must(q.Close(ctx))
+	})
+}
+
+// Links take less than the dispatcher thinks: what does not fit goes in parts, or
+// its asker is told.
+func TestNothingWaitsForAMessageThatIsTooLarge(t *testing.T) {
+	small := conclavetest.Configure(func(_ string, cfg *node.Config) { cfg.Limits.MaxMessage = 100 << 10 })
+	conclavetest.Run(t, 0, 2, func(c *conclavetest.Cluster) {
+		w := &world{Cluster: c}
+		for i := range 2 {
+			w.qs = append(w.qs, w.open(c.Node(i), "s", task.Config{Slots: 100}))
+			c.AwaitHolder("task:s")
+		}
+		ctx, cancel := context.WithTimeout(c.Context(), time.Minute)
+		defer cancel()
+		var ids []string
+		for n := range 50 {
+			ids = append(ids, w.submit(w.qs[1], task.Of("x", make([]byte, 9000))))
+			for k := range 40 {
+				w.submit(w.qs[1], task.Of(fmt.Sprintf("%s%d", strings.Repeat("k", 100), 100*n+k), 1))
+			}
+		}
+		if _, err := w.qs[1].Status(ctx); err == nil || ctx.Err() != nil {
+			w.Errorf("status of 2,000 kinds: %v", err)
+		}
+		w.must(w.qs[1].Handle("x", func(context.Context, *task.Task) error { return nil }))
+		for _, id := range ids {
+			if _, err := w.qs[1].Wait(ctx, id); err != nil {
+				w.Fatal(err)
+			}
+		}
+		for _, q := range w.qs {
+			w.must(q.Close(c.Context()))
+		}
+	}, small)
+}
+
+func TestWhoOnlyReadsIsNotToldOfUnknownOutcomes(t *testing.T) {
+	scope(t, 2, task.Config{}, func(w *world) {
+		id := w.submit(w.qs[1], task.Of("x", 1))
+		ctx, cancel := context.WithTimeout(w.Context(), time.Second)
+		defer cancel()
+		if _, err := w.qs[1].Wait(ctx, id); !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, task.ErrUnknownOutcome) {
+			w.Error(err)
+		}
 	})
 }

@@ -217,3 +217,20 @@ func TestTaskThatTheStrategyDeclinesHoldsUpNobody(t *testing.T) {
 	}
 	d.is("p", Waiting)
 }
+
+// Kinds that nobody does are passed over, however many there are, and cost nothing
+// while nothing happens.
+func TestThousandsOfKindsThatNobodyDoesHoldUpNobody(t *testing.T) {
+	d := newDesk(t)
+	for n := range 1500 {
+		d.must(d.submit(Of(fmt.Sprint("other", n), 1, ID(fmt.Sprint(n)))))
+	}
+	w := d.worker("w", 1, "x")
+	d.must(d.submit(Of("x", 1, ID("p"))))
+	if g := w.given(); len(g) != 1 {
+		t.Errorf("given: %v", g)
+	}
+	if d.table.pending() {
+		t.Error("the dispatcher never rests")
+	}
+}

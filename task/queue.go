@@ -423,11 +423,23 @@ func ask[A any](ctx context.Context, q *Queue, body, again any) (answer A, err e
 			err = node.ErrStopped
 		case <-ctx.Done():
 		}
-		if unsure {
+		switch {
+		case !unsure:
+			return answer, err
+		case changes(body):
 			return answer, fmt.Errorf("%w: %w", ErrUnknownOutcome, err)
 		}
-		return answer, err
+		return answer, fmt.Errorf("task: the dispatcher of %q has not answered: %w", q.scope, cmp.Or(context.Cause(ctx), err))
 	}
+}
+
+// changes says whether a call can change anything.
+func changes(call any) bool {
+	switch call.(type) {
+	case *awaitCall, *showCall, *listCall, *statusCall, *schedulesCall:
+		return false
+	}
+	return true
 }
 
 // Scopes are the scopes that tasks were ever submitted to in the node's cluster.
