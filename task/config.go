@@ -17,7 +17,8 @@ type Config struct {
 	Strategy Strategy
 	// Store keeps the records. Default: ZooKeeper, in a journal of the scope's own.
 	Store Store
-	// MaxLive bounds the tasks that have not ended. Default 100,000.
+	// MaxLive bounds the tasks that have not ended: above it submissions are refused;
+	// followers (Task.Then) may pass it, up to twice that. Default 100,000.
 	MaxLive int
 	// MaxBytes bounds what live tasks take in the store. Default 128 MiB.
 	MaxBytes int
@@ -59,6 +60,9 @@ type Keep struct {
 	// Dead, DeadMost: the same for tasks that have failed for good: 30 days, 10,000.
 	Dead     time.Duration
 	DeadMost int
+	// Bytes bounds what all of them take in the store, results and bodies of dead
+	// tasks included. Default 64 MiB; then the oldest go, dead ones last.
+	Bytes int
 }
 
 // Event is something that a person may want to know of.
@@ -74,14 +78,15 @@ type EventKind string
 
 // The kinds of events.
 const (
-	DispatcherBegan EventKind = "dispatcher began" // on this node
-	DispatcherEnded EventKind = "dispatcher ended" // Err
-	WorkerBegan     EventKind = "worker began"     // this node's worker may run tasks
-	WorkerLost      EventKind = "worker lost"      // this node's worker is not sure of its tasks any more, and has stopped them: Err
-	TaskDead        EventKind = "task dead"        // Task, Err; on the dispatcher's node
-	TaskStuck       EventKind = "task stuck"       // a handler does not return although it should: Task
-	StrategyFailed  EventKind = "strategy failed"  // it panicked, and another choice was made: Task, Err
-	Skipped         EventKind = "skipped"          // something foreign or damaged in the store: Err
+	DispatcherBegan EventKind = "dispatcher began"  // on this node
+	DispatcherEnded EventKind = "dispatcher ended"  // Err
+	WorkerBegan     EventKind = "worker began"      // this node's worker may run tasks
+	WorkerLost      EventKind = "worker lost"       // this node's worker is not sure of its tasks any more, and has stopped them: Err
+	TaskDead        EventKind = "task dead"         // Task, Err; on the dispatcher's node
+	TaskStuck       EventKind = "task stuck"        // a handler does not return although it should: Task
+	StrategyFailed  EventKind = "strategy failed"   // it panicked, and another choice was made: Task, Err
+	FollowerLeftOut EventKind = "follower left out" // its id is another task's: Task (that it was to follow), Err
+	Skipped         EventKind = "skipped"           // something foreign or damaged in the store: Err
 )
 
 func (c Config) withDefaults() (Config, error) {
@@ -96,7 +101,7 @@ func (c Config) withDefaults() (Config, error) {
 		}
 	}
 	if c.MaxLive < 0 || c.MaxBytes < 0 || c.MaxBody < 0 || c.Slots < 0 || c.Grace < 0 ||
-		c.Keep.For < 0 || c.Keep.Most < 0 || c.Keep.Dead < 0 || c.Keep.DeadMost < 0 {
+		c.Keep.For < 0 || c.Keep.Most < 0 || c.Keep.Dead < 0 || c.Keep.DeadMost < 0 || c.Keep.Bytes < 0 {
 		return c, fmt.Errorf("task: configuration: a bound below zero: %+v", c)
 	}
 	def(&c.MaxLive, 100_000)
@@ -105,6 +110,7 @@ func (c Config) withDefaults() (Config, error) {
 	def(&c.Slots, 16*runtime.GOMAXPROCS(0))
 	def(&c.Keep.Most, 50_000)
 	def(&c.Keep.DeadMost, 10_000)
+	def(&c.Keep.Bytes, 64<<20)
 	defd(&c.Keep.For, time.Hour)
 	defd(&c.Keep.Dead, 30*24*time.Hour)
 	defd(&c.Grace, 10*time.Second)
@@ -126,12 +132,18 @@ func (c Config) withDefaults() (Config, error) {
 // tell tells whoever wants to know, and the log.
 func (c *Config) tell(e Event) {
 	switch e.Kind {
-	case TaskDead, TaskStuck, Skipped, StrategyFailed, WorkerLost:
+	case TaskDead, TaskStuck, Skipped, StrategyFailed, FollowerLeftOut, WorkerLost:
 		c.Logger.Warn("tasks: "+string(e.Kind), "scope", e.Scope, "task", e.Task, "error", e.Err)
 	default:
 		c.Logger.Debug("tasks: "+string(e.Kind), "scope", e.Scope, "error", e.Err)
 	}
-	if c.OnEvent != nil {
-		c.OnEvent(e)
+	if c.OnEvent == nil {
+		return
 	}
+	defer func() {
+		if r := recover(); r != nil {
+			c.Logger.Error("tasks: Config.OnEvent panicked", "scope", e.Scope, "event", e.Kind, "error", panicError(r))
+		}
+	}()
+	c.OnEvent(e)
 }

@@ -133,6 +133,11 @@ func (l *loading) finish(now int64) {
 		l.skip(stateKey+id, fmt.Errorf("its task is not there"))
 		t.dropped = append(t.dropped, stateKey+id)
 	}
+	if t.counters.Serial == 0 {
+		// A new scope, or one whose records were lost: outside stores may remember
+		// fences of the last one, which counted on from an earlier moment.
+		t.serial = max(t.serial, uint64(max(now, 0))*1000)
+	}
 	// Numbers that were given and not committed are not given again.
 	t.serial = max(t.serial, t.counters.Serial)
 }

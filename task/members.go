@@ -308,6 +308,9 @@ func (t *table) finish(e *entry, o outcome, lost bool) {
 	if err := t.follows(o.Then); err != nil {
 		o = outcome{How: howDiscard, Error: fmt.Sprintf("the work is done, but what is to follow cannot: %v", err)}
 	}
+	if n := len(o.Then); n > 0 && t.live+n > 2*t.bounds.live {
+		o = outcome{How: howFailed, Error: fmt.Sprintf("%v: %d live tasks, at most twice %d with what follows", ErrQueueFull, t.live, t.bounds.live)}
+	}
 	e.By, e.Error = o.How, o.Error[:min(len(o.Error), maxError)]
 	if lost {
 		e.By = 0
@@ -377,8 +380,14 @@ func (t *table) follow(e *entry, then []Spec) {
 		if s.ID == "" {
 			s.ID = followerID(e.id, i+1)
 		}
-		if t.entries[s.ID] != nil || s.Unique != "" && t.unique[s.Unique] != nil {
+		if other := t.entries[s.ID]; other != nil {
+			if other.digest != digest(s.Kind, s.Body) {
+				t.happening = append(t.happening, Event{Kind: FollowerLeftOut, Scope: t.bounds.scope, Task: e.id, Err: fmt.Errorf("%w: %q", ErrConflict, s.ID)})
+			}
 			continue // there already
+		}
+		if s.Unique != "" && t.unique[s.Unique] != nil {
+			continue
 		}
 		r := recordOf(&s, t.next(), t.now, e.id)
 		t.add(s.ID, &r)
@@ -392,5 +401,6 @@ func (t *table) progressed(from actor.PID, p *progressed) {
 		return
 	}
 	e.Progress = p.Data
+	t.weigh(e)
 	t.touch(e)
 }

@@ -254,7 +254,7 @@ func TestBadSchedulesAreRefused(t *testing.T) {
 // come and go, against what the calendar says.
 func TestYearWithDaylightSaving(t *testing.T) {
 	d := newDesk(t, func(b *bounds) {
-		b.keep = Keep{For: 400 * 24 * time.Hour, Most: 1_000_000, Dead: time.Hour, DeadMost: 1}
+		b.keep = Keep{For: 400 * 24 * time.Hour, Most: 1_000_000, Dead: time.Hour, DeadMost: 1, Bytes: 1 << 30}
 	})
 	d.at("2027-01-01T00:00:00Z")
 	begin := time.UnixMilli(d.now)
@@ -272,7 +272,7 @@ func TestYearWithDaylightSaving(t *testing.T) {
 		}
 		if i%97 == 0 {
 			d.begin(func(b *bounds) {
-				b.keep = Keep{For: 400 * 24 * time.Hour, Most: 1_000_000, Dead: time.Hour, DeadMost: 1}
+				b.keep = Keep{For: 400 * 24 * time.Hour, Most: 1_000_000, Dead: time.Hour, DeadMost: 1, Bytes: 1 << 30}
 			})
 			w.hello(1000, nil, "dig")
 		}

@@ -29,6 +29,7 @@ type table struct {
 	unique  map[string]*entry
 	live    int
 	bytes   int
+	kept    int // bytes of those that have ended
 
 	members map[string]*member  // workers, by the names of their znodes
 	roll    []*member           // the same, in order
@@ -91,7 +92,9 @@ type entry struct {
 	hasState bool     // its stateRecord is in the store,
 	moved    bool     // or has to be, although there was no attempt
 	gone     bool     // it is forgotten
-	size     int      // what it adds to the next commit, about
+	account  *int     // what its weight is counted to
+	weight   int
+	size     int // what it adds to the next commit, about
 }
 
 // position says where a task that is not running is kept.
@@ -217,7 +220,7 @@ func (t *table) revive(e *entry) {
 		return
 	}
 	t.live++
-	t.bytes += e.weight()
+	t.weigh(e)
 	if e.key != "" {
 		t.lines[e.key] = append(t.lines[e.key], e)
 	}
@@ -226,8 +229,24 @@ func (t *table) revive(e *entry) {
 	}
 }
 
-// weight is about what a live task takes in the store.
-func (e *entry) weight() int { return len(e.raw) + len(e.id) + 150 }
+// weigh counts what a task takes in the store, about, to the live ones or to those
+// that have ended.
+func (t *table) weigh(e *entry) {
+	t.unweigh(e)
+	e.account = &t.kept
+	if e.Phase.live() {
+		e.account = &t.bytes
+	}
+	e.weight = len(e.raw) + len(e.id) + len(e.Progress) + len(e.Result) + len(e.Error) + 150
+	*e.account += e.weight
+}
+
+func (t *table) unweigh(e *entry) {
+	if e.account != nil {
+		*e.account -= e.weight
+		e.account = nil
+	}
+}
 
 // touch takes note that a task's records have to be stored.
 func (t *table) touch(e *entry) {
@@ -312,7 +331,6 @@ func (e *entry) state() State {
 func (t *table) end(e *entry, p phase) {
 	t.unplace(e)
 	t.live--
-	t.bytes -= e.weight()
 	e.Phase, e.Ended, e.Due = p, t.now, 0
 	if e.unique != "" && t.unique[e.unique] == e {
 		delete(t.unique, e.unique)
@@ -351,6 +369,7 @@ func (t *table) end(e *entry, p phase) {
 
 // bury puts a task that has ended among those that will be forgotten.
 func (t *table) bury(e *entry) {
+	t.weigh(e)
 	if e.Phase == dead {
 		e.in = inDead
 		t.dead.push(e)
@@ -382,7 +401,7 @@ func (t *table) forget() {
 	}{{&t.ended, ms(t.bounds.keep.For), t.bounds.keep.Most}, {&t.dead, ms(t.bounds.keep.Dead), t.bounds.keep.DeadMost}} {
 		for ; n < maxForgotten && !t.full(); n++ {
 			e, ok := of.heap.first()
-			if !ok || of.heap.len() <= of.most && e.Ended+of.age > t.now {
+			if !ok || of.heap.len() <= of.most && t.kept <= t.bounds.keep.Bytes && e.Ended+of.age > t.now {
 				break
 			}
 			t.drop(e)
@@ -397,6 +416,7 @@ func (t *table) drop(e *entry) {
 	if e.class.tasks--; e.class.tasks == 0 {
 		delete(t.classes, e.class.name)
 	}
+	t.unweigh(e)
 	e.gone = true
 	t.touch(e)
 	if e.serial > t.counters.Forgotten {
@@ -447,7 +467,8 @@ func (t *table) due() int64 {
 
 // pending says whether a step without news would go on with something.
 func (t *table) pending() bool {
-	return t.cut || len(t.rest) > 0 || len(t.bereft) > 0 || t.ended.len() > t.bounds.keep.Most || t.dead.len() > t.bounds.keep.DeadMost
+	return t.cut || len(t.rest) > 0 || len(t.bereft) > 0 || t.ended.len() > t.bounds.keep.Most || t.dead.len() > t.bounds.keep.DeadMost ||
+		t.kept > t.bounds.keep.Bytes && t.ended.len()+t.dead.len() > 0
 }
 
 // full says that what has changed should be committed before more is.

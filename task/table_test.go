@@ -3,6 +3,7 @@ package task
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -500,7 +501,7 @@ func TestSubmitIsAllOrNothing(t *testing.T) {
 }
 
 func TestOldTasksAreForgottenAndLateRepetitionsAreNotRunAgain(t *testing.T) {
-	d := newDesk(t, func(b *bounds) { b.keep = Keep{For: time.Hour, Most: 2, Dead: 2 * time.Hour, DeadMost: 10} })
+	d := newDesk(t, func(b *bounds) { b.keep = Keep{For: time.Hour, Most: 2, Dead: 2 * time.Hour, DeadMost: 10, Bytes: 1 << 30} })
 	w := d.worker("w", 1, "dig")
 	seen := func() uint64 { return d.ask(&submitCall{}).(*submitAnswer).Seen }
 	before := seen()
@@ -518,7 +519,7 @@ func TestOldTasksAreForgottenAndLateRepetitionsAreNotRunAgain(t *testing.T) {
 	if err := again("1", before); codeOf(err) != ErrUnknownOutcome {
 		t.Errorf("a repetition of a task that was forgotten: %v", err)
 	}
-	d.begin(func(b *bounds) { b.keep = Keep{For: time.Hour, Most: 2, Dead: 2 * time.Hour, DeadMost: 10} })
+	d.begin(func(b *bounds) { b.keep = Keep{For: time.Hour, Most: 2, Dead: 2 * time.Hour, DeadMost: 10, Bytes: 1 << 30} })
 	if err := again("1", before); codeOf(err) != ErrUnknownOutcome {
 		t.Errorf("and after a fail-over: %v", err)
 	}
@@ -580,6 +581,91 @@ func TestWorkerThatIsGoneIsToldThatItsOutcomesAreRefused(t *testing.T) {
 	d.hear(w.pid, &hello{Worker: "w", Outcomes: []outcome{{ID: "a", Fence: a.Fence, How: howLost}}})
 	if len(d.said) != 1 || d.said[0].to != w.pid || !d.said[0].body.(*recorded).List[0].Refused {
 		t.Errorf("it was told %v", d.said)
+	}
+}
+
+func TestWhatIsKeptOfEndedTasksIsBoundedInBytes(t *testing.T) {
+	small := func(b *bounds) { b.keep.Bytes = 50_000 }
+	d := newDesk(t, small)
+	w := d.worker("w", 1, "dig")
+	d.must(d.submit(Of("dig", "dead", ID("dead"))))
+	w.ends(w.one(), howDiscard)
+	for i := range 20 {
+		d.must(d.submit(Of("dig", i, ID(fmt.Sprint(i)))))
+		a := w.one()
+		d.hear(w.pid, &progressed{Worker: "w", ID: a.ID, Fence: a.Fence, Data: make([]byte, 8000)})
+		if d.table.bytes < 8000 {
+			t.Errorf("%d bytes live, with 8000 of progress", d.table.bytes)
+		}
+		d.hear(w.pid, &outcomes{Worker: "w", List: []outcome{{ID: a.ID, Fence: a.Fence, How: howDone, Result: make([]byte, 9000)}}})
+	}
+	check := func() {
+		t.Helper()
+		sum := 0
+		for _, v := range d.store {
+			sum += len(v)
+		}
+		if n := d.table.ended.len(); n != 5 && n != 4 || d.table.kept > 50_000 || sum > 50_000 || d.table.bytes != 0 {
+			t.Errorf("%d ended tasks are kept, %d bytes counted, %d in the store; %d bytes live", n, d.table.kept, sum, d.table.bytes)
+		}
+		d.is("dead", Dead) // those go last
+		d.is("19", Done)
+	}
+	check()
+	kept := d.table.kept
+	d.begin(small)
+	check()
+	if d.table.kept != kept {
+		t.Errorf("%d bytes counted by the next dispatcher, %d by the last", d.table.kept, kept)
+	}
+	d.must(d.ask(&changeCall{verbRetry, "dead"}).(*changeAnswer).Problem.err())
+	if d.table.bytes == 0 {
+		t.Error("a retried task is not counted among the live")
+	}
+}
+
+func TestFencesRiseThoughTheRecordsAreLost(t *testing.T) {
+	d := newDesk(t)
+	w := d.worker("w", 1, "dig")
+	d.must(d.submit(Of("dig", 1, ID("a"))))
+	before := w.one().Fence
+	clear(d.store)
+	d.now += 1000
+	d.begin()
+	w.hello(1, nil, "dig")
+	d.must(d.submit(Of("dig", 1, ID("a"))))
+	if after := w.one().Fence; after <= before {
+		t.Errorf("fence %d after %d", after, before)
+	}
+}
+
+func TestFollowersAreBounded(t *testing.T) {
+	d := newDesk(t, func(b *bounds) { b.live = 10 })
+	w := d.worker("w", 1, "dig")
+	d.must(d.submit(Of("dig", 1, ID("a"))))
+	a := w.one()
+	for !d.t.Failed() && d.table.live < 20 {
+		if d.table.live > 18 {
+			break
+		}
+		w.ends(a, howDone, Of("dig", 1), Of("dig", 2)) // it doubles itself
+		a = w.one()
+	}
+	w.ends(a, howDone, Of("dig", 1), Of("dig", 2))
+	if i := d.info(a.ID); i.State != Delayed || !strings.Contains(i.Error, "queue full") || d.table.live > 20 {
+		t.Errorf("%+v; %d live", i, d.table.live)
+	}
+}
+
+func TestFollowerWhoseIDIsAnothersIsTold(t *testing.T) {
+	d := newDesk(t)
+	w := d.worker("w", 1, "dig")
+	d.must(d.submit(Of("fill", 1, ID("f"))))
+	d.must(d.submit(Of("dig", 1, ID("a"))))
+	a := w.one()
+	d.table.step(&news{from: w.pid, body: &outcomes{Worker: "w", List: []outcome{{ID: "a", Fence: a.Fence, How: howDone, Then: []Spec{Of("fill", 2, ID("f"))}}}}}, d.now)
+	if len(d.table.happening) != 1 || d.table.happening[0].Kind != FollowerLeftOut || d.table.happening[0].Task != "a" {
+		t.Errorf("%v", d.table.happening)
 	}
 }
 
@@ -704,7 +790,7 @@ func TestFencesRiseThoughAllTasksAreForgotten(t *testing.T) {
 // A commit must fit into one transaction of the store, whatever comes together.
 func TestCommitsStaySmall(t *testing.T) {
 	const most = 640 << 10 // journal.MaxCommit, about
-	d := newDesk(t, func(b *bounds) { b.body = 256 << 10 })
+	d := newDesk(t, func(b *bounds) { b.body, b.keep.Bytes = 256<<10, 1<<30 })
 	largest := 0
 	look := func() {
 		n := 0

@@ -103,7 +103,10 @@ func (t *Task) Return(v any) error {
 
 // Then submits what follows, if the handler returns nil: in the same transaction
 // that records the completion. A follower without an id is called after this task:
-// its id, a slash and a number. One whose unique key is taken is left out.
+// its id, a slash and a number. One whose unique key is taken is left out, and so is
+// one whose id is another task's (event FollowerLeftOut). Followers may pass
+// Config.MaxLive, up to twice that; above it the attempt has failed, as the queue is
+// full.
 func (t *Task) Then(next ...Spec) error {
 	then, n := append([]Spec(nil), t.then...), 0
 	for _, s := range next {
