@@ -501,7 +501,9 @@ func TestSubmitIsAllOrNothing(t *testing.T) {
 }
 
 func TestOldTasksAreForgottenAndLateRepetitionsAreNotRunAgain(t *testing.T) {
-	d := newDesk(t, func(b *bounds) { b.keep = Keep{For: time.Hour, Most: 2, Dead: 2 * time.Hour, DeadMost: 10, Bytes: 1 << 30} })
+	d := newDesk(t, func(b *bounds) {
+		b.keep = Keep{For: time.Hour, Most: 2, Dead: 2 * time.Hour, DeadMost: 10, Bytes: 1 << 30}
+	})
 	w := d.worker("w", 1, "dig")
 	seen := func() uint64 { return d.ask(&submitCall{}).(*submitAnswer).Seen }
 	before := seen()
@@ -519,7 +521,9 @@ func TestOldTasksAreForgottenAndLateRepetitionsAreNotRunAgain(t *testing.T) {
 	if err := again("1", before); codeOf(err) != ErrUnknownOutcome {
 		t.Errorf("a repetition of a task that was forgotten: %v", err)
 	}
-	d.begin(func(b *bounds) { b.keep = Keep{For: time.Hour, Most: 2, Dead: 2 * time.Hour, DeadMost: 10, Bytes: 1 << 30} })
+	d.begin(func(b *bounds) {
+		b.keep = Keep{For: time.Hour, Most: 2, Dead: 2 * time.Hour, DeadMost: 10, Bytes: 1 << 30}
+	})
 	if err := again("1", before); codeOf(err) != ErrUnknownOutcome {
 		t.Errorf("and after a fail-over: %v", err)
 	}
