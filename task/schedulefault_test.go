@@ -103,53 +103,47 @@ func shown(ticks []time.Time) string {
 	return strings.Join(all, " ")
 }
 
+// tickFault is what befalls the dispatcher so long after a whole second.
+type tickFault struct {
+	off    time.Duration
+	strike func(s *scene, i int)
+}
+
+func (s *scene) strikeAt(f tickFault) {
+	time.Sleep(2*time.Second - time.Duration(time.Now().Nanosecond()) + f.off)
+	f.strike(s, s.holder())
+}
+
 // The dispatcher dies at a tick, or a moment before or after it, or in the middle
 // of the commit that fires it. Another fires what is due.
 func TestTickAtLeaderChange(t *testing.T) {
 	const span = 70 * time.Second
-	type fault struct {
-		off time.Duration // from the next whole second but one
-		do  func(s *scene)
+	faults := map[string]tickFault{
+		"killed before a tick":            {off: -time.Millisecond, strike: (*scene).Kill},
+		"killed at a tick":                {strike: (*scene).Kill},
+		"killed after a tick":             {off: time.Millisecond, strike: (*scene).Kill},
+		"killed between two":              {off: 500 * time.Millisecond, strike: (*scene).Kill},
+		"killed before the commit":        {off: -10 * time.Millisecond, strike: func(s *scene, i int) { s.killAtCommit(i, 1, zkdev.LoseRequest) }},
+		"killed after the commit":         {off: -10 * time.Millisecond, strike: func(s *scene, i int) { s.killAtCommit(i, 1, zkdev.HoldReply) }},
+		"the reply to the commit is lost": {off: -10 * time.Millisecond, strike: (*scene).LoseReply},
+		"paused":                          {off: -10 * time.Millisecond, strike: (*scene).Pause},
+		"its session expires":             {strike: (*scene).ExpireSession},
 	}
-	var faults []fault
-	var names []string
-	for _, off := range []time.Duration{-time.Millisecond, 0, time.Millisecond, 500 * time.Millisecond} {
-		names = append(names, fmt.Sprintf("killed %v after a tick", off))
-		faults = append(faults, fault{off, func(s *scene) { s.Kill(s.holder()) }})
-	}
-	for name, f := range map[string]zkdev.Fault{
-		"killed before the commit": zkdev.LoseRequest, "killed after the commit": zkdev.HoldReply, "the reply to the commit is lost": zkdev.LoseReply,
-	} {
-		names = append(names, name)
-		faults = append(faults, fault{-10 * time.Millisecond, func(s *scene) {
-			if f == zkdev.LoseReply {
-				s.LoseReply(s.holder())
-				return
-			}
-			s.killAtCommit(s.holder(), 1, f)
-		}})
-	}
-	names = append(names, "paused", "its session expires")
-	faults = append(faults, fault{0, func(s *scene) { s.Pause(s.holder()) }}, fault{0, func(s *scene) { s.ExpireSession(s.holder()) }})
 	for how, policy := range map[string]task.ScheduleOption{"all": task.MissedAll(0), "one": task.MissedOne(), "skip": task.MissedSkip(3 * time.Second)} {
-		for i, fault := range faults {
-			t.Run(how+"/"+names[i], func(t *testing.T) {
+		for name, fault := range faults {
+			t.Run(how+"/"+name, func(t *testing.T) {
 				conclavetest.Run(t, 0, 4, func(c *conclavetest.Cluster) {
 					s, _ := timed(c, "2027-03-01T12:00:00Z")
 					s.schedule("bell", "* * * * * *", policy)
-					inflict := func() {
-						time.Sleep(2*time.Second - time.Duration(time.Now().Nanosecond()) + fault.off)
-						fault.do(s)
-					}
 					began := c.Now()
 					time.Sleep(3 * time.Second)
-					inflict()
+					s.strikeAt(fault)
 					time.Sleep(expiry + 2*time.Second)
 					c.Mend()
 					c.Start(0)
 					c.Start(1)
 					time.Sleep(10 * time.Second)
-					inflict()
+					s.strikeAt(fault)
 					time.Sleep(span - (c.Now() - began))
 					c.Mend()
 					time.Sleep(5*time.Second + time.Second/2 - time.Duration(time.Now().Nanosecond()))

@@ -8,6 +8,10 @@
 // comes before every send, and reports when. The verdict (verdict_linux_test.go) is
 // made from these reports, whose clock all processes share.
 //
+// For durable tasks (taskprogram_linux_test.go) the program dispatches, works, or
+// both, under a guard or not, and reports each run of its handler; the test itself
+// is the client.
+//
 // Wherever the same failure is played in virtual time, with exact bounds, the
 // tests here assert only what tells one mechanism from another.
 package realtest

@@ -42,8 +42,20 @@ type player struct {
 	more  chan struct{} // closed with each line
 }
 
+// What the test binary is when it is started again (CONCLAVE_TEST_PROGRAM).
+const (
+	asProgram = "1"
+	asGuard   = "guard" // of the program
+)
+
 // launch starts the program.
 func launch(t *testing.T, name string, host *netns.Host, args ...string) *player {
+	t.Helper()
+	return launchAs(t, asProgram, name, host, args...)
+}
+
+// launchAs starts the program, or its guard, which starts the program.
+func launchAs(t *testing.T, role, name string, host *netns.Host, args ...string) *player {
 	t.Helper()
 	listen := "127.0.0.1:0"
 	if host != nil {
@@ -53,7 +65,7 @@ func launch(t *testing.T, name string, host *netns.Host, args ...string) *player
 	p.book = filepath.Join(t.TempDir(), name)
 	p.cmd = exec.Command(os.Args[0], append([]string{"-name", name, "-listen", listen, "-history", p.book}, args...)...)
 	// With the race detector a program sleeps a second before it exits.
-	p.cmd.Env = append(os.Environ(), "CONCLAVE_TEST_PROGRAM=1", "GORACE=atexit_sleep_ms=0")
+	p.cmd.Env = append(os.Environ(), "CONCLAVE_TEST_PROGRAM="+role, "GORACE=atexit_sleep_ms=0")
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // however we end
 	p.cmd.Stderr = &p.notes
 	out, err := p.cmd.StdoutPipe()
@@ -95,6 +107,9 @@ func launch(t *testing.T, name string, host *netns.Host, args ...string) *player
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
+		if role == asGuard { // the program first, which would live on
+			p.kill(syscall.SIGKILL)
+		}
 		p.cmd.Process.Kill()
 		<-p.ended
 		if t.Failed() {
@@ -121,8 +136,10 @@ func (p *player) story() string {
 	var told []string
 	lines := p.said("")
 	for i, l := range lines {
-		same := func(k line) bool { return k.What == l.What && k.Number == l.Number }
-		often := l.What == acted || l.What == got || l.What == string(node.Dead)
+		same := func(k line) bool {
+			return k.What == l.What && (k.Number == l.Number || strings.HasPrefix(k.What, "run") || k.What == runEffect)
+		}
+		often := slices.Contains([]string{acted, got, string(node.Dead), runBegan, runEffect, runEnded}, l.What)
 		if !often || !slices.ContainsFunc(lines[:i], same) || !slices.ContainsFunc(lines[i+1:], same) {
 			told = append(told, fmt.Sprintf("%.3f %s %d %s %s %s", l.At.Seconds(), l.What, l.Number, l.PID, l.From, l.Text))
 		}

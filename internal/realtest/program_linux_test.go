@@ -37,6 +37,7 @@ type line struct {
 
 // What the program says beside its node's events.
 const (
+	process  = "process"   // Number: its id
 	acted    = "acted"     // the holder has passed its check, between Before and At
 	got      = "got"       // a beat has reached the ledger: Number, From
 	answered = "answered"  // to ask: PID, or what was wrong in Text
@@ -76,6 +77,7 @@ func clock() time.Duration {
 // program is a node that does as it is told on its standard input.
 type program struct {
 	node *node.Node
+	jobs jobs
 
 	mu  sync.Mutex
 	out *json.Encoder
@@ -121,6 +123,7 @@ func runProgram() {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
+	p.say(line{What: process, Number: int64(os.Getpid())})
 	for in := bufio.NewScanner(os.Stdin); in.Scan(); {
 		p.obey(in.Text())
 	}
@@ -157,6 +160,8 @@ func (p *program) obey(order string) {
 	case "ask":
 		limit, _ := time.ParseDuration(rest)
 		go p.ask(limit)
+	case "tasks":
+		p.openTasks(rest)
 	}
 }
 

@@ -14,8 +14,12 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if os.Getenv("CONCLAVE_TEST_PROGRAM") == "1" {
+	switch os.Getenv("CONCLAVE_TEST_PROGRAM") {
+	case asProgram:
 		runProgram()
+		return
+	case asGuard:
+		runGuard()
 		return
 	}
 	code := m.Run()
@@ -147,11 +151,13 @@ func inNamespaces(t *testing.T) *stage {
 // servers but is overruled by another.
 func (s *stage) player(name string, more ...string) *player {
 	s.t.Helper()
-	p := launch(s.t, name, s.q.hosts[name], append([]string{
-		"-zk", strings.Join(s.q.Addrs(), ","), "-root", s.root, "-session", s.session.String(),
-	}, more...)...)
+	p := launch(s.t, name, s.q.hosts[name], s.args(more...)...)
 	s.players = append(s.players, p)
 	return p
+}
+
+func (s *stage) args(more ...string) []string {
+	return append([]string{"-zk", strings.Join(s.q.Addrs(), ","), "-root", s.root, "-session", s.session.String()}, more...)
 }
 
 // cast starts a holder with its lease at full length, another candidate, and a

@@ -91,21 +91,9 @@ func neverBack(ledger []line) (found []string) {
 // what the nodes have recorded, which says more.
 func (s *stage) judge() {
 	s.t.Helper()
-	var events []history.Event
-	for _, p := range s.players {
-		f, err := os.Open(p.book)
-		s.ok(err)
-		record, err := history.Read(f)
-		f.Close()
-		s.ok(err)
-		events = append(events, record.Events...)
-	}
-	report := history.Check(events, history.Options{})
+	report := s.recorded()
 	if report.Terms == 0 || report.Accepted == 0 {
 		s.t.Errorf("the nodes have recorded nothing to judge: %s", report)
-	}
-	if report.Worst() == history.Violation {
-		s.t.Error(report)
 	}
 	all := reigns(s.players...)
 	for _, p := range neverTwo(all) {
@@ -129,6 +117,25 @@ func (s *stage) judge() {
 		}
 		s.t.Logf("%s held %d for %v, %d acts%s", r.player, r.number, (r.last - r.first).Round(time.Millisecond), r.acts, gap)
 	}
+}
+
+// recorded has the players' histories checked.
+func (s *stage) recorded() history.Report {
+	s.t.Helper()
+	var events []history.Event
+	for _, p := range s.players {
+		f, err := os.Open(p.book)
+		s.ok(err)
+		record, err := history.Read(f)
+		f.Close()
+		s.ok(err)
+		events = append(events, record.Events...)
+	}
+	report := history.Check(events, history.Options{})
+	if report.Worst() == history.Violation {
+		s.t.Error(report)
+	}
+	return report
 }
 
 func TestVerdictRejectsBadStories(t *testing.T) {
