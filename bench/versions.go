@@ -42,8 +42,9 @@ func versions(bin string) string {
 	if out, err := exec.Command("redis-server", "--version").Output(); err == nil {
 		fmt.Fprintf(&b, "- %s", out)
 	}
-	if jar, err := filepath.EvalSymlinks("/usr/share/java/zookeeper.jar"); err == nil {
-		fmt.Fprintf(&b, "- %s\n", strings.TrimSuffix(filepath.Base(jar), ".jar"))
+	jars, _ := filepath.Glob("/usr/share/java/zookeeper-[0-9]*.jar") // of Debian's package, the only one that is used
+	for _, jar := range jars {
+		fmt.Fprintf(&b, "- ZooKeeper %s\n", strings.TrimPrefix(strings.TrimSuffix(filepath.Base(jar), ".jar"), "zookeeper-"))
 	}
 	return b.String()
 }

@@ -17,6 +17,7 @@ import (
 )
 
 func main() {
+	redis.SetLogger(quiet{}) // it tells of connections that end with the run
 	roles := []map[string]child.Role{{"store": redisServer}}
 	for name, s := range variants {
 		roles = append(roles, child.TaskRoles(name, s.open))
@@ -124,8 +125,10 @@ func (t *tasks) Work(begun func([]byte)) (words []string) {
 	return []string{address}
 }
 
-// quiet lets errors through only.
+// quiet lets asynq's errors through only.
 type quiet struct{}
+
+func (quiet) Printf(context.Context, string, ...any) {}
 
 func (quiet) Debug(...any)     {}
 func (quiet) Info(...any)      {}
