@@ -60,6 +60,7 @@ var targets = []target{
 	{"R5h", conclaveOwn, "p50", exactly(200), 1},
 	{"R5h", conclaveOwn, "p99", exactly(2000), 1},
 	{"R5h", conclaveOwn, "rate", exactly(1000), 1},
+	{"T1x1", conclaveTasks, "rate", peers, 1},
 	{"T1x1", conclaveTasks, "rate", only(asynqPolling), 1},
 	{"T1x16", conclaveTasks, "rate", peers, 1},
 	{"T1x256", conclaveTasks, "rate", peers, 1},
