@@ -2,6 +2,7 @@ package child
 
 import (
 	"strconv"
+	"sync/atomic"
 	"time"
 )
 
@@ -63,6 +64,9 @@ func taskLoop(open func(*Child) Tasks, k int, works bool) Role {
 			t.Work(intactTask)
 		}
 		all := tasksBy(k, t.Do)
+		if works {
+			settle(t)
+		}
 		all.warmUp()
 		before := transactions(t)
 		values := all.run(c)
@@ -71,6 +75,13 @@ func taskLoop(open func(*Child) Tasks, k int, works bool) Role {
 		}
 		return values
 	}
+}
+
+// settle lets store and client do as if they had run for a while: a store that runs
+// in a JVM is several times slower while its code is still compiled.
+func settle(t Tasks) {
+	const tasks, submitters = 10_000, 4 // few, so that there are many transactions
+	tasksBy(submitters, t.Do).make(tasks)
 }
 
 // transactions are how many the store has done, if the contender can say it.
@@ -101,10 +112,15 @@ func taskLatency(open func(*Child) Tasks) Role {
 	return func(c *Child) map[string]float64 {
 		t := open(c)
 		begun := make(chan time.Time, 1)
+		var settled atomic.Bool
 		t.Work(func(body []byte) {
-			begun <- time.Now()
+			if settled.Load() {
+				begun <- time.Now()
+			}
 			intactTask(body)
 		})
+		settle(t)
+		settled.Store(true)
 		body := Payload(TaskBody)
 		one := func() time.Duration {
 			time.Sleep(taskPause)
