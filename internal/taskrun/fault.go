@@ -115,8 +115,12 @@ func killLeader(w *world) (*spell, error) {
 }
 
 func (w *world) killServer(i int) (*spell, error) {
+	what := fmt.Sprint("server ", i)
+	if leader, err := w.zk.Leader(); err == nil && leader == i {
+		what += ", the leader"
+	}
 	w.zk.Kill(i)
-	return &spell{what: fmt.Sprint("server ", i), lasts: w.between(0.2, 1.5), end: func() error { return w.zk.Restart(i) }}, nil
+	return &spell{what: what, lasts: w.between(0.2, 1.5), end: func() error { return w.zk.Restart(i) }}, nil
 }
 
 // chaos lets failures happen until so is true, and says how many of each did.

@@ -24,6 +24,7 @@ type options struct {
 	session                time.Duration
 	dir                    string
 	conclave               string
+	keep                   string
 }
 
 func main() {
@@ -48,6 +49,7 @@ func drive(args []string) int {
 	fs.DurationVar(&o.tick, "tick", 500*time.Millisecond, "ZooKeeper's tickTime")
 	fs.DurationVar(&o.session, "session-timeout", 4*time.Second, "of the nodes (T): 2 to 20 ticks")
 	fs.StringVar(&o.dir, "dir", "", "`folder` for the story, which is kept; default: a temporary one, kept if something did not hold")
+	fs.StringVar(&o.keep, "zk", "", "`folder` for ZooKeeper's files, which are kept; default: one in memory, which is not")
 	fs.StringVar(&o.conclave, "conclave", "", "the `program` conclave, for its guard; default: it is built, which works within its module")
 	switch err := fs.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):

@@ -67,7 +67,7 @@ func join(ctx context.Context, cfg node.Config, tasks task.Config) (*node.Node, 
 	if err != nil {
 		return nil, nil, err
 	}
-	tasks.Keep = task.Keep{For: 24 * time.Hour, Most: 1 << 20} // all is to be read in the end
+	tasks.Keep = task.Keep{For: 24 * time.Hour, Most: 1 << 20, Bytes: 1 << 30} // all is to be read in the end
 	tasks.Logger = cfg.Logger
 	q, err := task.Open(n, scope, tasks)
 	return n, q, err

@@ -52,6 +52,7 @@ func receive(conn net.Conn, b *notes) {
 		var l line
 		err := json.Unmarshal(in.Bytes(), &l)
 		if err == nil {
+			l.At = time.Now().UnixMilli()
 			err = b.put(l)
 		}
 		if err != nil {

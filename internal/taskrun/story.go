@@ -24,8 +24,10 @@ type line struct {
 	Worker  string `json:"worker,omitempty"` // one run of a worker's process
 	State   string `json:"state,omitempty"`
 	Parent  string `json:"parent,omitempty"`
-	// Times are in milliseconds since 1970: of the record; of a schedule, which may
-	// have fired from Made to Gone, and must have from Begin to End.
+	// Times are in milliseconds since 1970: when an effect was written down; of the
+	// record; of a schedule, which may have fired from Made to Gone, and must have
+	// from Begin to End.
+	At        int64  `json:"at,omitempty"`
 	Submitted int64  `json:"submitted,omitempty"`
 	Ended     int64  `json:"ended,omitempty"`
 	Made      int64  `json:"made,omitempty"`

@@ -59,7 +59,7 @@ func build(ctx context.Context, o options) (w *world, err error) {
 	if err := w.files(ctx); err != nil {
 		return w, err
 	}
-	if w.zk, err = zktest.NewEnsemble("", servers, zktest.Tick(w.tick)); err != nil {
+	if w.zk, err = zktest.NewEnsemble(o.keep, servers, zktest.Tick(w.tick)); err != nil {
 		return w, err
 	}
 	if err := w.launch(w.receiver, "receiver", false); err != nil {
