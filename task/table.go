@@ -144,8 +144,11 @@ const (
 	maxRecovered = 1_000
 	maxForgotten = 500
 	maxAssigned  = 1_000
-	maxBatch     = 200 << 10 // bytes of changes, after which no further step is made
-	maxMessage   = 256 << 10 // bytes of tasks given in one message, if it is not one large task
+	// maxBatch is the bytes of changes, as estimated, after which no further step is
+	// made. ZooKeeper's servers keep their last 500 transactions in memory: they
+	// should be of tens of kilobytes.
+	maxBatch   = 100 << 10
+	maxMessage = 256 << 10 // bytes of tasks given in one message, if it is not one large task
 )
 
 func newTable(b bounds, pick Picker) *table {
