@@ -19,8 +19,9 @@
 // The journal is a log. Its directory has *segments*, znodes named by rising
 // numbers; each holds *blocks*, one for each commit. A commit adds its block to
 // the newest segment while that is small, and begins a new one otherwise. So
-// 100,000 records take about a thousand znodes, a commit of hundreds of changes
-// is one small request, and all is read in about a second.
+// 100,000 records take some hundred to four thousand znodes, as they come together
+// or one by one; a commit of hundreds of changes is one small request; and all is
+// read in less than a second.
 //
 // What a later block says of a key replaces what earlier ones say. Blocks are
 // never changed; what has been replaced goes when its segment does, and segments

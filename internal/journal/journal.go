@@ -11,7 +11,7 @@ import (
 
 const (
 	// DefaultSegment is Config.Segment if that is zero, in bytes.
-	DefaultSegment = 16 << 10
+	DefaultSegment = 4 << 10
 	// MaxKey and MaxValue bound a record, in bytes.
 	MaxKey   = 1 << 10
 	MaxValue = 512 << 10
@@ -26,7 +26,7 @@ type Config struct {
 	// there, with its parents, and belongs to the journal alone.
 	Dir string
 	// Segment is the size in bytes up to which the newest segment is rewritten
-	// with what is added. Zero is DefaultSegment, 16 KiB: less than what a server
+	// with what is added. Zero is DefaultSegment, 4 KiB: less than what a server
 	// needs to make a write durable costs. MaxCommit at most.
 	Segment int
 	// Report is told, once each, of what was passed over: foreign znodes, damaged
