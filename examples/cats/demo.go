@@ -171,8 +171,9 @@ func (s *story) wait(q *task.Queue, account int) (task.Result, error) {
 	}
 }
 
-// chain wants a scope's chain to be whole: each account's task done once, by one
-// attempt, after the one before.
+// chain wants a scope's chain to be whole: each account's task run once and done,
+// after the one before. (One that was given to the node that leaves goes back, not
+// begun: the attempt after that has a higher number.)
 func (s *story) chain(scope string, q *task.Queue) error {
 	var before task.Info
 	last := int(s.last.Load())
@@ -182,7 +183,7 @@ func (s *story) chain(scope string, q *task.Queue) error {
 			return err
 		}
 		ran := s.count(fmt.Sprintf(" in %s: cat-%d with", scope, account))
-		if r.Attempt != 1 || ran != 1 || r.Started.Before(before.Ended) || r.Parent != before.ID {
+		if r.Failures != 0 || ran != 1 || r.Started.Before(before.Ended) || r.Parent != before.ID {
 			return fmt.Errorf("account %d in %s: run %d times, %+v after %+v", account, scope, ran, r.Info, before)
 		}
 		before = r.Info
