@@ -26,8 +26,10 @@ type member struct {
 	more        func(account int64) bool // whether another follows it
 	say         func(format string, args ...any)
 
-	q     *task.Queue
-	leads chan struct{}
+	q       *task.Queue
+	leads   chan struct{}
+	quit    context.CancelFunc // ends create
+	created chan struct{}      // closed when it has ended
 }
 
 // join opens the scope, does its tasks, and creates the first one when this node
@@ -38,6 +40,8 @@ func (m *member) join(ctx context.Context, n *node.Node, cfg task.Config) (err e
 	if m.q, err = task.Open(n, m.scope, cfg); err != nil {
 		return err
 	}
+	m.created = make(chan struct{})
+	ctx, m.quit = context.WithCancel(ctx)
 	go m.create(ctx)
 	return task.Handle(m.q, "cat", m.cat)
 }
@@ -55,6 +59,7 @@ func (m *member) hear(e task.Event) {
 // create lets only the leader create the first task. Leaders change, and each of
 // them does it: but the id makes it the same task, which is there already.
 func (m *member) create(ctx context.Context) {
+	defer close(m.created)
 	for {
 		select {
 		case <-m.leads:
@@ -109,6 +114,8 @@ func leave(n *node.Node, members []*member) (err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	for _, m := range members {
+		m.quit()
+		<-m.created
 		err = errors.Join(err, m.q.Close(ctx))
 	}
 	return errors.Join(err, n.Stop(ctx))
