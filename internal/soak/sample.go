@@ -36,7 +36,13 @@ func (w *world) rest(since time.Time) sample {
 	if !await(patience, w.linked) {
 		w.tally.blame("the homes do not link with each other %v after the load", patience)
 	}
-	quiet := await(w.o.settle, func() bool { return len(w.zk.Sessions()) == homes && w.processes() == w.resting() })
+	looks := 0 // in a row: while one process is replaced, one too many makes the number right
+	quiet := await(w.o.settle, func() bool {
+		if looks++; len(w.zk.Sessions()) != homes || w.processes() != w.resting() {
+			looks = 0
+		}
+		return looks >= 5
+	})
 	if !quiet {
 		w.tally.blame("%v after the load there are %d processes and %d ZooKeeper sessions, not %d and %d",
 			w.o.settle, w.processes(), len(w.zk.Sessions()), w.resting(), homes)
