@@ -68,47 +68,6 @@ type bounds struct {
 	term              int64
 }
 
-// entry is one task.
-type entry struct {
-	id        string
-	raw       []byte      // its taskRecord, encoded
-	decoded   *taskRecord // the same, between two commits, if it was needed
-	class     *class
-	serial    uint64
-	submitted int64
-	digest    uint64
-	priority  int
-	attempts  int
-	key       string
-	unique    string
-	stateRecord
-
-	member   *member  // that runs it
-	at       int      // its place in the heap it is in
-	in       position // which one that is
-	fresh    bool     // it was assigned, and that is not committed
-	hasTask  bool     // its taskRecord is in the store,
-	rewrite  bool     // and has to be stored (again)
-	hasState bool     // its stateRecord is in the store,
-	moved    bool     // or has to be, although there was no attempt
-	gone     bool     // it is forgotten
-	account  *int     // what its weight is counted to
-	weight   int
-	size     int // what it adds to the next commit, about
-}
-
-// position says where a task that is not running is kept.
-type position uint8
-
-const (
-	nowhere position = iota
-	inReady
-	inLater
-	inLine // held
-	inEnded
-	inDead
-)
-
 // class is all tasks that the same workers can do.
 type class struct {
 	name  string
@@ -232,49 +191,6 @@ func (t *table) revive(e *entry) {
 	}
 }
 
-// weigh counts what a task takes in the store, about, to the live ones or to those
-// that have ended.
-func (t *table) weigh(e *entry) {
-	t.unweigh(e)
-	e.account = &t.kept
-	if e.Phase.live() {
-		e.account = &t.bytes
-	}
-	e.weight = len(e.raw) + len(e.id) + len(e.Progress) + len(e.Result) + len(e.Error) + 150
-	*e.account += e.weight
-}
-
-func (t *table) unweigh(e *entry) {
-	if e.account != nil {
-		*e.account -= e.weight
-		e.account = nil
-	}
-}
-
-// touch takes note that a task's records have to be stored.
-func (t *table) touch(e *entry) {
-	t.changed[e] = struct{}{}
-	size := 500 + len(e.Result) + len(e.Type) + len(e.Progress) + len(e.Error)
-	if e.rewrite {
-		size += len(e.raw)
-	}
-	t.size += size - e.size
-	e.size = size
-}
-
-// record is the task as it was submitted; not to be changed.
-func (e *entry) record(t *table) *taskRecord {
-	if e.decoded == nil {
-		r, err := decodeTask(e.raw)
-		if err != nil { // it was decoded when it was loaded
-			r = taskRecord{Kind: e.class.kind, Serial: e.serial, Submitted: e.submitted, Attempts: e.attempts}
-		}
-		e.decoded = &r
-		t.decoded = append(t.decoded, e)
-	}
-	return e.decoded
-}
-
 // arrange puts a task that waits where it belongs.
 func (t *table) arrange(e *entry) {
 	t.unplace(e)
@@ -305,29 +221,6 @@ func (t *table) unplace(e *entry) {
 		t.dead.remove(e.at)
 	}
 	e.in = nowhere
-}
-
-// state is the task's state for people.
-func (e *entry) state() State {
-	switch e.Phase {
-	case running:
-		return Running
-	case stopping:
-		return Stopping
-	case done:
-		return Done
-	case dead:
-		return Dead
-	case cancelled:
-		return Cancelled
-	}
-	switch e.in {
-	case inLater:
-		return Delayed
-	case inLine:
-		return Held
-	}
-	return Waiting
 }
 
 // end is the end of a live task.
@@ -380,18 +273,6 @@ func (t *table) bury(e *entry) {
 	}
 	e.in = inEnded
 	t.ended.push(e)
-}
-
-// strip drops a body that is no longer needed, if that saves something.
-func (t *table) strip(e *entry) {
-	const little = 512
-	if len(e.raw) < little {
-		return
-	}
-	r := *e.record(t)
-	r.Body, r.Type = nil, ""
-	e.raw, e.decoded = encode(&r), nil
-	e.rewrite = true
 }
 
 // forget drops tasks that ended long ago, or too many.
@@ -480,104 +361,4 @@ func (t *table) full() bool { return t.size >= t.room }
 // idle says that there is nothing to commit and nothing to say.
 func (t *table) idle() bool {
 	return len(t.changed)+len(t.retimed)+len(t.dropped)+len(t.out)+len(t.happening) == 0 && !t.unsaved
-}
-
-// changes is what has to be committed, and the workers that have to be there for
-// it. It can be asked again: it is about all that has changed since committed.
-func (t *table) changes() (all []Change, workers []string) {
-	for e := range t.changed {
-		switch {
-		case e.gone:
-			if e.hasTask {
-				all = append(all, Change{Key: taskKey + e.id})
-			}
-			if e.hasState {
-				all = append(all, Change{Key: stateKey + e.id})
-			}
-		default:
-			if e.rewrite {
-				all = append(all, Change{taskKey + e.id, e.raw})
-			}
-			if e.hasStateToTell() {
-				all = append(all, Change{stateKey + e.id, encode(&e.stateRecord)})
-			}
-		}
-	}
-	for s := range t.retimed {
-		all = append(all, Change{scheduleKey + s.rec.Spec.Name, encode(&s.rec)})
-	}
-	for _, key := range t.dropped {
-		all = append(all, Change{Key: key})
-	}
-	if t.unsaved {
-		all = append(all, Change{counterKey, encode(&t.counters)})
-	}
-	for _, e := range t.fresh {
-		if e.fresh && !slices.Contains(workers, e.Worker) {
-			workers = append(workers, e.Worker)
-		}
-	}
-	return all, workers
-}
-
-// hasStateToTell says whether the task stands otherwise than its taskRecord says.
-func (e *entry) hasStateToTell() bool {
-	return e.hasState || e.moved || e.Attempt > 0 || e.Phase != queued
-}
-
-// committed is told that all changes were, and says what there is to say.
-func (t *table) committed() (out []message, events []Event) {
-	for e := range t.changed {
-		e.hasState = e.hasStateToTell()
-		e.hasTask, e.rewrite, e.size = true, false, 0
-	}
-	t.assignments()
-	out, events = t.out, t.happening
-	for _, e := range t.decoded {
-		e.decoded = nil
-	}
-	clear(t.changed)
-	clear(t.retimed)
-	t.dropped, t.fresh, t.decoded, t.out, t.happening, t.unsaved, t.size = nil, nil, nil, nil, nil, false, 0
-	return out, events
-}
-
-// assignments tells the workers what they were given.
-func (t *table) assignments() {
-	var to []*member
-	given := make(map[*member][]assignment)
-	for _, e := range t.fresh {
-		if !e.fresh {
-			continue
-		}
-		e.fresh = false
-		if given[e.member] == nil {
-			to = append(to, e.member)
-		}
-		given[e.member] = append(given[e.member], e.assignment(t))
-	}
-	for _, m := range to {
-		t.assign(m, given[m])
-	}
-}
-
-// assign tells a worker of its tasks, in messages that links take.
-func (t *table) assign(m *member, all []assignment) {
-	for len(all) > 0 {
-		n, size := 0, 0
-		for n < len(all) && (n == 0 || size+all[n].bytes() <= maxMessage) {
-			size += all[n].bytes()
-			n++
-		}
-		t.send(m, &assign{Worker: m.name, Tasks: all[:n:n]})
-		all = all[n:]
-	}
-}
-
-func (e *entry) assignment(t *table) assignment {
-	r := e.record(t)
-	return assignment{
-		ID: e.id, Kind: r.Kind, Fence: e.Fence, Attempt: e.Attempt, Type: r.Type, Body: r.Body, Meta: r.Meta,
-		Key: r.Key, Progress: e.Progress, Timeout: r.Timeout, Beat: r.Beat,
-	}
 }

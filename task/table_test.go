@@ -30,6 +30,12 @@ func newDesk(t *testing.T, change ...func(*bounds)) *desk {
 
 // begin has a new dispatcher take over.
 func (d *desk) begin(change ...func(*bounds)) {
+	d.load(change...)
+	d.hear(actor.PID{}, d.here)
+}
+
+// load is what it does first.
+func (d *desk) load(change ...func(*bounds)) {
 	d.term++
 	c, _ := Config{}.withDefaults()
 	b := bounds{live: c.MaxLive, bytes: c.MaxBytes, body: c.MaxBody, keep: c.Keep, scope: "s", node: "n", term: d.term}
@@ -44,7 +50,6 @@ func (d *desk) begin(change ...func(*bounds)) {
 		}
 	}
 	l.finish(d.now)
-	d.hear(actor.PID{}, d.here)
 }
 
 // hear gives the table news and commits what follows.
@@ -670,6 +675,38 @@ func TestFollowerWhoseIDIsAnothersIsTold(t *testing.T) {
 	d.table.step(&news{from: w.pid, body: &outcomes{Worker: "w", List: []outcome{{ID: "a", Fence: a.Fence, How: howDone, Then: []Spec{Of("fill", 2, ID("f"))}}}}}, d.now)
 	if len(d.table.happening) != 1 || d.table.happening[0].Kind != FollowerLeftOut || d.table.happening[0].Task != "a" {
 		t.Errorf("%v", d.table.happening)
+	}
+}
+
+// One commit can forget a task and take in another of its name.
+func TestTaskThatTakesAForgottenOnesNameIsKept(t *testing.T) {
+	for range 20 { // the order of a map is by chance
+		d := newDesk(t)
+		w := d.worker("w", 1, "dig")
+		d.must(d.submit(Of("dig", 1, ID("a"))))
+		w.ends(w.one(), howDone)
+		d.table.step(&news{body: &changeCall{verbDelete, "a"}}, d.now)
+		d.table.step(&news{body: &submitCall{Specs: []Spec{Of("dig", 2, ID("a"))}}}, d.now)
+		d.commit()
+		a := w.one()
+		d.begin()
+		w.hello(1, []held{{a.ID, a.Fence}}, "dig")
+		d.is("a", Running)
+	}
+	// And of one whose task was lost, but not how that stood.
+	d := newDesk(t)
+	w := d.worker("w", 1, "dig")
+	d.store[stateKey+"a"] = encode(&stateRecord{Attempt: 1})
+	d.load() // notes that this is to be deleted
+	d.table.step(&news{body: d.here}, d.now)
+	d.table.step(&news{from: w.pid, body: &hello{Worker: "w", Slots: 1, Kinds: []offer{{"dig", 1}}}}, d.now)
+	d.table.step(&news{body: &submitCall{Specs: []Spec{Of("dig", 2, ID("a"))}}}, d.now)
+	d.commit()
+	a := w.one()
+	d.begin()
+	w.hello(1, []held{{a.ID, a.Fence}}, "dig")
+	if i := d.info("a"); i.State != Running || i.Fence != a.Fence {
+		t.Errorf("%+v after it was given with fence %d", i, a.Fence)
 	}
 }
 
