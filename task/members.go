@@ -21,7 +21,6 @@ type member struct {
 	slots   int
 	kinds   map[string]int // how many it runs at a time of each
 	traits  map[string]string
-	cpu     float64
 	shown   WorkerStatus
 
 	running map[*entry]struct{}
@@ -205,12 +204,12 @@ func (t *table) hello(from actor.PID, h *hello) {
 		return
 	}
 	m.known, m.greeted = true, t.now // a hello is as good as an answer
-	m.slots, m.traits, m.cpu = h.Slots, h.Attributes, h.CPU
+	m.slots, m.traits = h.Slots, h.Attributes
 	m.kinds = make(map[string]int, len(h.Kinds))
 	for _, o := range h.Kinds {
 		m.kinds[o.Kind] = o.Slots
 	}
-	m.shown = WorkerStatus{Worker: m.name, Node: m.node, Kinds: sortedKeys(m.kinds), Slots: m.slots, CPU: m.cpu, Attributes: m.traits, Greeted: true}
+	m.shown = WorkerStatus{Worker: m.name, Node: m.node, Kinds: sortedKeys(m.kinds), Slots: m.slots, CPU: h.CPU, Attributes: m.traits, Greeted: true}
 	t.outcomes(from, &outcomes{Worker: h.Worker, List: h.Outcomes})
 	if len(h.Kinds) == 0 { // it leaves: it wants to know when it has all that it was given
 		t.send(m, &recorded{})

@@ -1,233 +1,12 @@
 package task
 
 import (
-	"errors"
 	"fmt"
-	"strings"
 	"testing"
 	"time"
 
 	"conclave/actor"
 )
-
-// desk is a table with a store in memory and a clock of its own.
-type desk struct {
-	t     *testing.T
-	table *table
-	store map[string][]byte
-	now   int64
-	said  []message // since the last look
-	calls int
-	here  listing // the workers that have a znode
-	term  int64
-}
-
-func newDesk(t *testing.T, change ...func(*bounds)) *desk {
-	d := &desk{t: t, store: make(map[string][]byte), now: 1_800_000_000_000}
-	d.begin(change...)
-	return d
-}
-
-// begin has a new dispatcher take over.
-func (d *desk) begin(change ...func(*bounds)) {
-	d.load(change...)
-	d.hear(actor.PID{}, d.here)
-}
-
-// load is what it does first.
-func (d *desk) load(change ...func(*bounds)) {
-	d.term++
-	c, _ := Config{}.withDefaults()
-	b := bounds{live: c.MaxLive, bytes: c.MaxBytes, body: c.MaxBody, keep: c.Keep, scope: "s", node: "n", term: d.term}
-	for _, f := range change {
-		f(&b)
-	}
-	d.table = newTable(b, RoundRobin().Begin())
-	l := d.table.loading()
-	for k, v := range d.store {
-		if err := l.take(k, v); err != nil {
-			d.t.Fatal(err)
-		}
-	}
-	l.finish(d.now)
-}
-
-// hear gives the table news and commits what follows.
-func (d *desk) hear(from actor.PID, body any) {
-	d.table.step(&news{from: from, body: body}, d.now)
-	d.commit()
-}
-
-func (d *desk) commit() {
-	d.t.Helper()
-	for {
-		d.table.settle(d.now)
-		changes, workers := d.table.changes()
-		gone := ""
-		for _, w := range workers {
-			if !d.isHere(w) {
-				gone = w
-			}
-		}
-		if gone != "" {
-			d.table.workerGone(gone)
-			continue
-		}
-		for _, c := range changes {
-			if c.Value == nil {
-				delete(d.store, c.Key)
-				continue
-			}
-			d.store[c.Key] = c.Value
-		}
-		out, _ := d.table.committed()
-		d.said = append(d.said, out...)
-		if !d.table.pending() {
-			return
-		}
-	}
-}
-
-func (d *desk) isHere(name string) bool {
-	for _, w := range d.here {
-		if w.name == name {
-			return true
-		}
-	}
-	return false
-}
-
-// ask calls and returns the answer.
-func (d *desk) ask(body any) any {
-	d.t.Helper()
-	d.calls++
-	call := d.calls
-	d.table.step(&news{call: call, body: body}, d.now)
-	d.commit()
-	return d.answer(call)
-}
-
-// answer is what was said to a call; nil: nothing yet.
-func (d *desk) answer(call int) any {
-	for i, m := range d.said {
-		if m.call == call {
-			d.said = append(d.said[:i], d.said[i+1:]...)
-			return m.body
-		}
-	}
-	return nil
-}
-
-func (d *desk) submit(s Spec, opts ...Option) error {
-	d.t.Helper()
-	for _, o := range opts {
-		o(&s)
-	}
-	return d.ask(&submitCall{Specs: []Spec{s}}).(*submitAnswer).Problem.err()
-}
-
-func (d *desk) must(err error) {
-	d.t.Helper()
-	if err != nil {
-		d.t.Fatal(err)
-	}
-}
-
-func (d *desk) info(id string) Info {
-	d.t.Helper()
-	a := d.ask(&showCall{ID: id}).(*showAnswer)
-	d.must(a.Problem.err())
-	return a.Details.Info
-}
-
-func (d *desk) is(id string, want State) {
-	d.t.Helper()
-	if i := d.info(id); i.State != want {
-		d.t.Fatalf("%s is %s (attempt %d, %q), want %s", id, i.State, i.Attempt, i.Error, want)
-	}
-}
-
-func (d *desk) pass(by time.Duration) {
-	d.now += ms(by)
-	d.commit()
-}
-
-// hand is a worker in a test.
-type hand struct {
-	d    *desk
-	name string
-	pid  actor.PID
-}
-
-func (d *desk) worker(name string, slots int, kinds ...string) *hand {
-	d.t.Helper()
-	h := &hand{d: d, name: name, pid: actor.MakePID(actor.NodeID{Name: name, Address: "127.0.0.1:1", Incarnation: uint64(len(d.here) + 1)}, uint64(len(name)))}
-	d.here = append(d.here, listedWorker{name: name, node: name, pid: h.pid})
-	d.hear(actor.PID{}, d.here)
-	h.hello(slots, nil, kinds...)
-	return h
-}
-
-func (h *hand) hello(slots int, running []held, kinds ...string) {
-	b := &hello{Worker: h.name, Slots: slots, Running: running}
-	for _, k := range kinds {
-		b.Kinds = append(b.Kinds, offer{k, slots})
-	}
-	h.d.hear(h.pid, b)
-}
-
-// leave takes the worker's znode away; nobody is told yet.
-func (h *hand) leave() {
-	for i, w := range h.d.here {
-		if w.name == h.name {
-			h.d.here = append(h.d.here[:i:i], h.d.here[i+1:]...)
-			return
-		}
-	}
-}
-
-func (h *hand) dies() {
-	h.leave()
-	h.d.hear(actor.PID{}, h.d.here)
-}
-
-// given takes what the worker was assigned since the last look.
-func (h *hand) given() (all []assignment) {
-	left := h.d.said[:0]
-	for _, m := range h.d.said {
-		if a, is := m.body.(*assign); is && m.to == h.pid {
-			all = append(all, a.Tasks...)
-			continue
-		}
-		left = append(left, m)
-	}
-	h.d.said = left
-	return all
-}
-
-// one is the only task the worker was given.
-func (h *hand) one() assignment {
-	h.d.t.Helper()
-	all := h.given()
-	if len(all) != 1 {
-		h.d.t.Fatalf("%s was given %d tasks, want 1: %v", h.name, len(all), all)
-	}
-	return all[0]
-}
-
-// ends says how an attempt has ended, and returns whether that was refused.
-func (h *hand) ends(a assignment, how how, then ...Spec) (refused bool) {
-	h.d.t.Helper()
-	h.d.said = nil
-	h.d.hear(h.pid, &outcomes{Worker: h.name, List: []outcome{{ID: a.ID, Fence: a.Fence, How: how, Error: "why", Then: then}}})
-	for _, m := range h.d.said {
-		if r, is := m.body.(*recorded); is && m.to == h.pid {
-			return r.List[0].Refused
-		}
-	}
-	h.d.t.Fatal("nothing was recorded")
-	return false
-}
 
 func TestSubmittedTaskIsDoneOnce(t *testing.T) {
 	d := newDesk(t)
@@ -316,14 +95,6 @@ func TestSameIDIsTheSameTask(t *testing.T) {
 	if d.table.live != 1 {
 		t.Errorf("%d live tasks", d.table.live)
 	}
-}
-
-// codeOf is the sentinel that a client is told.
-func codeOf(err error) error {
-	if err == nil {
-		return nil
-	}
-	return errors.Unwrap(problemOf(err).err())
 }
 
 func TestUniqueKeyIsFreeAgainWhenItsTaskHasEnded(t *testing.T) {
@@ -449,45 +220,6 @@ func TestAskingAgainUsesNoAttempt(t *testing.T) {
 	d.is("a", Running)
 }
 
-func TestFollowersComeWithTheCompletion(t *testing.T) {
-	d := newDesk(t)
-	w := d.worker("w", 1, "dig", "mail")
-	d.must(d.submit(Of("dig", 0, ID("a"))))
-	a := w.one()
-	w.ends(a, howDone, Of("mail", 1), Of("mail", 2, ID("m"), Unique("u")), Of("mail", 3, Unique("u")))
-	d.is("a", Done)
-	if i := d.info("a/1"); i.Parent != "a" || i.Kind != "mail" {
-		t.Errorf("%+v", i)
-	}
-	d.is("m", Waiting)
-	if d.table.entries["a/3"] != nil {
-		t.Error("a follower whose unique key is taken was submitted")
-	}
-	if w.ends(a, howDone, Of("mail", 9, ID("z"))); d.table.entries["z"] != nil {
-		t.Error("followers of a completion that is said again were submitted again")
-	}
-}
-
-func TestQueueIsBounded(t *testing.T) {
-	d := newDesk(t, func(b *bounds) { b.live = 3 })
-	for i := range 3 {
-		d.must(d.submit(Of("dig", i, ID(fmt.Sprint(i)))))
-	}
-	if err := d.submit(Of("dig", 0, ID("x"))); codeOf(err) != ErrQueueFull {
-		t.Errorf("%v", err)
-	}
-	d.must(d.submit(Of("dig", 1, ID("1")))) // it is there already
-	w := d.worker("w", 1, "dig")
-	w.ends(w.one(), howDone)
-	d.must(d.submit(Of("dig", 0, ID("x"))))
-
-	small := newDesk(t, func(b *bounds) { b.bytes = 1000 })
-	small.must(small.submit(Of("dig", make([]byte, 500), ID("a"))))
-	if err := small.submit(Of("dig", make([]byte, 500), ID("b"))); codeOf(err) != ErrQueueFull {
-		t.Errorf("%v", err)
-	}
-}
-
 func TestSubmitIsAllOrNothing(t *testing.T) {
 	d := newDesk(t)
 	d.must(d.submit(Of("dig", 0, ID("taken"))))
@@ -502,46 +234,6 @@ func TestSubmitIsAllOrNothing(t *testing.T) {
 		if a.Problem.err() == nil || d.table.entries["a"] != nil || d.table.live != 1 {
 			t.Errorf("%s: %v, %d live", what, a.Problem.err(), d.table.live)
 		}
-	}
-}
-
-func TestOldTasksAreForgottenAndLateRepetitionsAreNotRunAgain(t *testing.T) {
-	d := newDesk(t, func(b *bounds) {
-		b.keep = Keep{For: time.Hour, Most: 2, Dead: 2 * time.Hour, DeadMost: 10, Bytes: 1 << 30}
-	})
-	w := d.worker("w", 1, "dig")
-	seen := func() uint64 { return d.ask(&submitCall{}).(*submitAnswer).Seen }
-	before := seen()
-	for i := range 4 {
-		d.must(d.submit(Of("dig", i, ID(fmt.Sprint(i)))))
-		w.ends(w.one(), howDone)
-		d.pass(time.Second)
-	}
-	if d.table.entries["1"] != nil || d.table.entries["2"] == nil {
-		t.Error("not the two oldest were forgotten")
-	}
-	again := func(id string, seen uint64) error {
-		return d.ask(&submitCall{Specs: []Spec{Of("dig", id, ID(id))}, Again: true, Seen: seen}).(*submitAnswer).Problem.err()
-	}
-	if err := again("1", before); codeOf(err) != ErrUnknownOutcome {
-		t.Errorf("a repetition of a task that was forgotten: %v", err)
-	}
-	d.begin(func(b *bounds) {
-		b.keep = Keep{For: time.Hour, Most: 2, Dead: 2 * time.Hour, DeadMost: 10, Bytes: 1 << 30}
-	})
-	if err := again("1", before); codeOf(err) != ErrUnknownOutcome {
-		t.Errorf("and after a fail-over: %v", err)
-	}
-	d.must(again("new", seen()))
-	w.hello(1, nil, "dig")
-	w.ends(w.one(), howDiscard)
-	d.pass(61 * time.Minute)
-	if d.table.entries["3"] != nil || d.table.entries["new"] == nil {
-		t.Error("done tasks stay an hour, dead ones longer")
-	}
-	d.pass(time.Hour)
-	if len(d.table.entries) != 0 || len(d.store) != 1 {
-		t.Errorf("left: %v, %d records", d.table.entries, len(d.store))
 	}
 }
 
@@ -593,46 +285,6 @@ func TestWorkerThatIsGoneIsToldThatItsOutcomesAreRefused(t *testing.T) {
 	}
 }
 
-func TestWhatIsKeptOfEndedTasksIsBoundedInBytes(t *testing.T) {
-	small := func(b *bounds) { b.keep.Bytes = 50_000 }
-	d := newDesk(t, small)
-	w := d.worker("w", 1, "dig")
-	d.must(d.submit(Of("dig", "dead", ID("dead"))))
-	w.ends(w.one(), howDiscard)
-	for i := range 20 {
-		d.must(d.submit(Of("dig", i, ID(fmt.Sprint(i)))))
-		a := w.one()
-		d.hear(w.pid, &progressed{Worker: "w", ID: a.ID, Fence: a.Fence, Data: make([]byte, 8000)})
-		if d.table.bytes < 8000 {
-			t.Errorf("%d bytes live, with 8000 of progress", d.table.bytes)
-		}
-		d.hear(w.pid, &outcomes{Worker: "w", List: []outcome{{ID: a.ID, Fence: a.Fence, How: howDone, Result: make([]byte, 9000)}}})
-	}
-	check := func() {
-		t.Helper()
-		sum := 0
-		for _, v := range d.store {
-			sum += len(v)
-		}
-		if n := d.table.ended.len(); n != 5 && n != 4 || d.table.kept > 50_000 || sum > 50_000 || d.table.bytes != 0 {
-			t.Errorf("%d ended tasks are kept, %d bytes counted, %d in the store; %d bytes live", n, d.table.kept, sum, d.table.bytes)
-		}
-		d.is("dead", Dead) // those go last
-		d.is("19", Done)
-	}
-	check()
-	kept := d.table.kept
-	d.begin(small)
-	check()
-	if d.table.kept != kept {
-		t.Errorf("%d bytes counted by the next dispatcher, %d by the last", d.table.kept, kept)
-	}
-	d.must(d.ask(&changeCall{verbRetry, "dead"}).(*changeAnswer).Problem.err())
-	if d.table.bytes == 0 {
-		t.Error("a retried task is not counted among the live")
-	}
-}
-
 func TestFencesRiseThoughTheRecordsAreLost(t *testing.T) {
 	d := newDesk(t)
 	w := d.worker("w", 1, "dig")
@@ -645,36 +297,6 @@ func TestFencesRiseThoughTheRecordsAreLost(t *testing.T) {
 	d.must(d.submit(Of("dig", 1, ID("a"))))
 	if after := w.one().Fence; after <= before {
 		t.Errorf("fence %d after %d", after, before)
-	}
-}
-
-func TestFollowersAreBounded(t *testing.T) {
-	d := newDesk(t, func(b *bounds) { b.live = 10 })
-	w := d.worker("w", 1, "dig")
-	d.must(d.submit(Of("dig", 1, ID("a"))))
-	a := w.one()
-	for !d.t.Failed() && d.table.live < 20 {
-		if d.table.live > 18 {
-			break
-		}
-		w.ends(a, howDone, Of("dig", 1), Of("dig", 2)) // it doubles itself
-		a = w.one()
-	}
-	w.ends(a, howDone, Of("dig", 1), Of("dig", 2))
-	if i := d.info(a.ID); i.State != Delayed || !strings.Contains(i.Error, "queue full") || d.table.live > 20 {
-		t.Errorf("%+v; %d live", i, d.table.live)
-	}
-}
-
-func TestFollowerWhoseIDIsAnothersIsTold(t *testing.T) {
-	d := newDesk(t)
-	w := d.worker("w", 1, "dig")
-	d.must(d.submit(Of("fill", 1, ID("f"))))
-	d.must(d.submit(Of("dig", 1, ID("a"))))
-	a := w.one()
-	d.table.step(&news{from: w.pid, body: &outcomes{Worker: "w", List: []outcome{{ID: "a", Fence: a.Fence, How: howDone, Then: []Spec{Of("fill", 2, ID("f"))}}}}}, d.now)
-	if len(d.table.happening) != 1 || d.table.happening[0].Kind != FollowerLeftOut || d.table.happening[0].Task != "a" {
-		t.Errorf("%v", d.table.happening)
 	}
 }
 
@@ -825,64 +447,6 @@ func TestFencesRiseThoughAllTasksAreForgotten(t *testing.T) {
 		d.must(d.ask(&changeCall{verbDelete, "a"}).(*changeAnswer).Problem.err())
 		d.begin()
 		w.hello(1, nil, "dig")
-	}
-}
-
-// A commit must fit into one transaction of the store, whatever comes together.
-func TestCommitsStaySmall(t *testing.T) {
-	const most = 640 << 10 // journal.MaxCommit, about
-	d := newDesk(t, func(b *bounds) { b.body, b.keep.Bytes = 256<<10, 1<<30 })
-	largest := 0
-	look := func() {
-		n := 0
-		changes, _ := d.table.changes()
-		for _, c := range changes {
-			n += len(c.Key) + len(c.Value) + 6
-		}
-		largest = max(largest, n)
-	}
-	step := func(from actor.PID, body any) {
-		d.table.step(&news{from: from, body: body}, d.now)
-		for {
-			look()
-			d.table.settle(d.now)
-			look()
-			d.commit()
-			if !d.table.pending() {
-				return
-			}
-		}
-	}
-	w := d.worker("w", 1000, "dig")
-	for i := range 1000 {
-		d.must(d.submit(Of("dig", make([]byte, 5000), ID(fmt.Sprint(i)))))
-	}
-	all := w.given()
-	big := make([]Spec, 60)
-	for i := range big {
-		big[i] = Of("fill", make([]byte, 5000))
-	}
-	o := &outcomes{Worker: "w"}
-	for i, a := range all {
-		one := outcome{ID: a.ID, Fence: a.Fence, How: howDone}
-		if i%10 == 0 {
-			one.Then = big
-		} else {
-			one.Result = make([]byte, 250<<10)
-		}
-		o.List = append(o.List, one)
-		step(w.pid, &progressed{Worker: "w", ID: a.ID, Fence: a.Fence, Data: make([]byte, 200<<10)})
-	}
-	step(w.pid, o)
-	for i := range 1000 {
-		d.is(fmt.Sprint(i), Done)
-	}
-	d.is("999", Done)
-	if d.table.live != 100*60 {
-		t.Errorf("%d live", d.table.live)
-	}
-	if largest > most || largest < maxBatch {
-		t.Errorf("the largest commit has %d bytes, at most %d", largest, most)
 	}
 }
 

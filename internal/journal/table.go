@@ -181,7 +181,8 @@ func (t *table) plan(changes []Change) *plan {
 // garbage: so reclaiming costs at most twice as much as the rest, and is ahead of
 // it: half of what it passes over is garbage. Where segments have become many, one
 // of the usual size that begins takes up to limits.merge of the oldest along;
-// that is 16 times as much at most, and it happens from some 64 MB on.
+// that is 64 times as much at most (limits.merge over the size of a segment), and it
+// happens from some 16 MB of small commits on.
 func (t *table) reclaim(p *plan) {
 	budget := 0
 	if t.garbage(t.bytes) {
