@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"conclave/internal/child"
 	"conclave/internal/netns"
 )
 
@@ -228,9 +229,9 @@ func flap(w *world, r *rand.Rand, name string) (*spell, error) {
 			for _, zk := range w.zkHosts {
 				err = errors.Join(err, w.net.Cut(at.host, zk))
 			}
-			pause(ctx, 200*time.Millisecond)
+			child.Pause(ctx, 200*time.Millisecond)
 			err = errors.Join(err, w.healAll(at.host, w.zkHosts))
-			pause(ctx, 200*time.Millisecond)
+			child.Pause(ctx, 200*time.Millisecond)
 		}
 		over <- errors.Join(err, w.healAll(at.host, w.zkHosts))
 	}()

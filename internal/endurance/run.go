@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"conclave/history"
+	"conclave/internal/child"
 )
 
 // happened is a failure that has been, with what was held when it began.
@@ -38,15 +39,15 @@ func endure(ctx context.Context, o options) int {
 		return 2
 	}
 	fmt.Printf("seed %d, T = %v, tick = %v, %d members, histories in %s\n", w.seed, w.session, w.tick, len(w.places), w.dir)
-	if !w.await(ctx, recovery, w.settled) {
+	if !child.Await(ctx, recovery, w.settled) {
 		fmt.Fprintln(os.Stderr, "endurance: the members did not come up; their logs are in", w.dir)
 		return 2
 	}
 	past := w.chaos(ctx)
-	if !w.await(ctx, recovery, w.settled) && ctx.Err() == nil {
+	if !child.Await(ctx, recovery, w.settled) && ctx.Err() == nil {
 		w.blame("%v after all was healed not every name has a holder", recovery)
 	}
-	pause(ctx, w.session) // jobs get done as before
+	child.Pause(ctx, w.session) // jobs get done as before
 	w.leave(context.WithoutCancel(ctx))
 	fmt.Printf("over after %v\n\n", time.Since(began).Round(time.Second))
 	if !w.verdict(past) {
@@ -71,7 +72,7 @@ func (w *world) chaos(ctx context.Context) (past []happened) {
 		}
 		under := []*struck{first}
 		if r.IntN(8) == 0 {
-			pause(ctx, time.Duration(r.Int64N(int64(w.session/2))))
+			child.Pause(ctx, time.Duration(r.Int64N(int64(w.session/2))))
 			if second := w.strike(ctx, r, first.fault.of); second != nil {
 				under = append(under, second)
 			}
@@ -82,7 +83,7 @@ func (w *world) chaos(ctx context.Context) (past []happened) {
 		}
 		slices.SortFunc(under, func(a, b *struck) int { return int(a.until() - b.until()) })
 		for _, s := range under {
-			pause(ctx, s.until()-w.clock())
+			child.Pause(ctx, s.until()-w.clock())
 			s.lasted = w.clock() - s.happened.at
 			if err := s.end(); err != nil {
 				w.blame("%s: %v", s.fault.kind, err)
@@ -102,7 +103,7 @@ func (w *world) recover(ctx context.Context, guarded func() bool) bool {
 		w.blame("%v", err)
 		return false
 	}
-	healthy := w.await(ctx, recovery, func() bool {
+	healthy := child.Await(ctx, recovery, func() bool {
 		w.revive(guarded)
 		return w.settled()
 	})
@@ -112,7 +113,7 @@ func (w *world) recover(ctx context.Context, guarded func() bool) bool {
 		}
 		return false
 	}
-	pause(ctx, w.session/4)
+	child.Pause(ctx, w.session/4)
 	return true
 }
 
@@ -172,7 +173,7 @@ func (w *world) strike(ctx context.Context, r *rand.Rand, notOf string) *struck 
 		if !errors.Is(err, errNobodyThere) && ctx.Err() == nil {
 			w.blame("%s: %v", f.kind, err)
 		}
-		pause(ctx, 20*time.Millisecond)
+		child.Pause(ctx, 20*time.Millisecond)
 		return nil
 	}
 	return &struck{happened{fault: f, at: s.at, name: name, held: held}, s}

@@ -7,12 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"time"
 
 	"conclave/history"
+	"conclave/internal/child"
 	"conclave/internal/keeper"
 	"conclave/internal/netns"
 	"conclave/internal/zktest"
@@ -58,10 +58,8 @@ func build(ctx context.Context, o options) (w *world, err error) {
 		return w, fmt.Errorf("-dir %s has histories of another run: %s", w.dir, old[0])
 	}
 	if w.conclave == "" {
-		w.conclave = filepath.Join(w.dir, "conclave")
-		build := exec.CommandContext(ctx, "go", "build", "-o", w.conclave, "conclave/cmd/conclave")
-		if said, err := build.CombinedOutput(); err != nil {
-			return w, fmt.Errorf("the guard's program cannot be built (-conclave names one): %w\n%s", err, said)
+		if w.conclave, err = child.BuildGuard(ctx, w.dir); err != nil {
+			return w, err
 		}
 	}
 	if w.record, err = history.OpenFile(filepath.Join(w.dir, "witness"+historyFile)); err != nil {
@@ -139,27 +137,6 @@ func (w *world) blame(format string, args ...any) {
 	fmt.Println("WRONG:", text)
 }
 
-// await waits until it is so.
-func (w *world) await(ctx context.Context, limit time.Duration, so func() bool) bool {
-	for deadline := time.Now().Add(limit); ; {
-		if so() {
-			return true
-		}
-		if time.Now().After(deadline) || ctx.Err() != nil {
-			return false
-		}
-		pause(ctx, 5*time.Millisecond)
-	}
-}
-
-// pause waits, or until ctx ends.
-func pause(ctx context.Context, d time.Duration) {
-	select {
-	case <-time.After(d):
-	case <-ctx.Done():
-	}
-}
-
 // holder is where a name is held, as far as the members have told, and under
 // which term.
 func (w *world) holder(name string) (found *place, term history.Event) {
@@ -215,7 +192,7 @@ func (w *world) leave(ctx context.Context) {
 		at.p.Tell("stop")
 	}
 	for _, at := range w.places {
-		if !w.await(ctx, 20*time.Second, func() bool { return !at.p.alive() }) {
+		if !child.Await(ctx, 20*time.Second, func() bool { return !at.p.alive() }) {
 			w.blame("%s does not stop", filepath.Base(at.p.path))
 		}
 	}

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"conclave/internal/child"
 	"context"
 	"errors"
 	"fmt"
@@ -156,23 +157,23 @@ func (w *world) strike(ctx context.Context, f fault) bool {
 		if !errors.Is(err, errNobodyThere) && ctx.Err() == nil {
 			w.blame("%s: %v", f.kind, err)
 		}
-		pause(ctx, 20*time.Millisecond)
+		child.Pause(ctx, 20*time.Millisecond)
 		w.revive()
 		return false
 	}
 	text := fmt.Sprintf("%7.1fs  %-30s %s, for %v", time.Since(w.began).Seconds(), f.kind, s.what, s.lasts.Round(time.Millisecond))
 	fmt.Println(text)
 	w.note(line{What: lineFault, Text: text})
-	pause(ctx, s.lasts)
+	child.Pause(ctx, s.lasts)
 	if err := s.end(); err != nil {
 		w.blame("%s: %v", f.kind, err)
 	}
 	w.revive()
 	// Now and then the next comes before all have recovered from this one.
-	if w.r.IntN(3) > 0 && !w.await(ctx, recovery, w.settled) && ctx.Err() == nil {
+	if w.r.IntN(3) > 0 && !child.Await(ctx, recovery, w.settled) && ctx.Err() == nil {
 		w.blame("%v after %s not every worker works, or nobody dispatches", recovery, f.kind)
 	}
-	pause(ctx, w.between(0, 0.3))
+	child.Pause(ctx, w.between(0, 0.3))
 	return true
 }
 

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"conclave/internal/child"
 	"conclave/task"
 )
 
@@ -44,7 +45,7 @@ func (g *gauge) run(ctx context.Context, q *task.Queue) {
 			g.peak = max(g.peak, s.Live)
 		}
 		g.mu.Unlock()
-		pause(ctx, gaugeEvery)
+		child.Pause(ctx, gaugeEvery)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"time"
 
+	"conclave/internal/child"
 	"conclave/task"
 )
 
@@ -34,7 +35,7 @@ func (w *porter) do(ctx context.Context, t *task.Task, e Errand) error {
 		if err := w.out.post(ctx, effect); err != nil {
 			return fmt.Errorf("the receiver: %w", err)
 		}
-		if pause(ctx, takes); ctx.Err() != nil {
+		if child.Pause(ctx, takes); ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
 	}

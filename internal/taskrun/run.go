@@ -12,6 +12,7 @@ import (
 	"slices"
 	"time"
 
+	"conclave/internal/child"
 	"conclave/task"
 )
 
@@ -25,7 +26,7 @@ func run(ctx context.Context, o options) int {
 		return 2
 	}
 	fmt.Printf("seed %d, T = %v, tick = %v, %d workers, story in %s\n", w.seed, w.session, w.tick, len(w.workers), w.dir)
-	if !w.await(ctx, recovery, w.settled) {
+	if !child.Await(ctx, recovery, w.settled) {
 		fmt.Fprintln(os.Stderr, "taskrun: the workers did not come up; their logs are in", w.dir)
 		return 2
 	}
@@ -72,7 +73,7 @@ func (w *world) mend(ctx context.Context) {
 	if err := w.zk.Mend(); err != nil {
 		w.blame("%v", err)
 	}
-	if !w.await(ctx, recovery, func() bool { w.revive(); return w.settled() }) {
+	if !child.Await(ctx, recovery, func() bool { w.revive(); return w.settled() }) {
 		w.blame("%v after all was mended not every worker works, or nobody dispatches", recovery)
 	}
 	text := fmt.Sprintf("%7.1fs  all is mended", time.Since(w.began).Seconds())
@@ -88,7 +89,7 @@ func (w *world) finished(ctx context.Context) bool {
 	progress, last := time.Now(), -1
 	for time.Since(progress) < stall && ctx.Err() == nil {
 		if w.submitter.p == nil || w.submitter.p.heard().finished {
-			if pause(ctx, 2*gaugeEvery); w.gauge.idle() {
+			if child.Pause(ctx, 2*gaugeEvery); w.gauge.idle() {
 				return true
 			}
 		}
@@ -97,7 +98,7 @@ func (w *world) finished(ctx context.Context) bool {
 			progress, last = time.Now(), live
 		}
 		w.gauge.mu.Unlock()
-		pause(ctx, 100*time.Millisecond)
+		child.Pause(ctx, 100*time.Millisecond)
 	}
 	return false
 }
@@ -111,7 +112,7 @@ func (w *world) read(ctx context.Context, judge func([]line) verdict) verdict {
 		if at.p != nil {
 			at.p.Doom()
 			at.p.Tell("stop")
-			if !w.await(ctx, recovery, func() bool { return !at.p.alive() }) {
+			if !child.Await(ctx, recovery, func() bool { return !at.p.alive() }) {
 				w.blame("the %s does not stop", at.name)
 			}
 		}

@@ -98,7 +98,7 @@ func (o *office) clerk(ctx context.Context, clerk int) {
 			o.submit(ctx, group)
 			group = nil
 		}
-		pause(ctx, time.Until(due))
+		child.Pause(ctx, time.Until(due))
 		if group = append(group, p); p.Unique != "" {
 			o.submit(ctx, group)
 			group = nil
@@ -127,7 +127,7 @@ func (o *office) submit(ctx context.Context, group []planned) {
 		case errors.Is(err, task.ErrDuplicate):
 			what = lineRefused
 		case late || errors.Is(err, task.ErrQueueFull):
-			pause(ctx, 50*time.Millisecond)
+			child.Pause(ctx, 50*time.Millisecond)
 		default:
 			what, text = lineFailed, err.Error()
 		}
@@ -153,20 +153,12 @@ func (o *office) wait(ctx context.Context, id string) {
 			o.note(line{What: lineWaited, ID: id, State: "not found"})
 			return
 		}
-		pause(ctx, 50*time.Millisecond)
+		child.Pause(ctx, 50*time.Millisecond)
 	}
 }
 
 func (o *office) note(l line) {
 	if err := o.notes.put(l); err != nil {
 		fmt.Fprintln(os.Stderr, "taskrun: a note is lost:", err)
-	}
-}
-
-// pause waits, or until ctx ends.
-func pause(ctx context.Context, d time.Duration) {
-	select {
-	case <-time.After(d):
-	case <-ctx.Done():
 	}
 }

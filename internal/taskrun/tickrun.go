@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"conclave/internal/child"
 	"conclave/task"
 )
 
@@ -27,15 +28,15 @@ func (w *world) tickRun(ctx context.Context) bool {
 	span.Begin = time.Now().UnixMilli()
 	began, past := time.Now(), map[string]int{}
 	for next := w.every; next < w.length && ctx.Err() == nil; next += w.every {
-		pause(ctx, next-time.Since(began))
+		child.Pause(ctx, next-time.Since(began))
 		if w.strike(ctx, fault{"dispatcher killed", 1, killDispatcher}) {
 			past["dispatcher killed"]++
 		}
 	}
-	pause(ctx, w.length-time.Since(began))
+	child.Pause(ctx, w.length-time.Since(began))
 	w.mend(ctx)
 	span.End = time.Now().UnixMilli()
-	pause(ctx, 3*time.Second) // the last ones are fired
+	child.Pause(ctx, 3*time.Second) // the last ones are fired
 	leaving, cancel := context.WithTimeout(ctx, recovery)
 	defer cancel()
 	info, err := w.q.Schedules(leaving)

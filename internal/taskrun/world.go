@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"time"
@@ -65,7 +64,7 @@ func build(ctx context.Context, o options) (w *world, err error) {
 	if err := w.launch(w.receiver, "receiver", false); err != nil {
 		return w, err
 	}
-	if !w.await(ctx, recovery, func() bool { return w.receiver.p.heard().address != "" }) {
+	if !child.Await(ctx, recovery, func() bool { return w.receiver.p.heard().address != "" }) {
 		return w, errors.New("the receiver does not come up")
 	}
 	for i := range w.options.workers {
@@ -102,10 +101,8 @@ func (w *world) files(ctx context.Context) (err error) {
 		return err
 	}
 	if w.conclave == "" {
-		w.conclave = filepath.Join(w.dir, "conclave")
-		build := exec.CommandContext(ctx, "go", "build", "-o", w.conclave, "conclave/cmd/conclave")
-		if said, err := build.CombinedOutput(); err != nil {
-			return fmt.Errorf("the guard's program cannot be built (-conclave names one): %w\n%s", err, said)
+		if w.conclave, err = child.BuildGuard(ctx, w.dir); err != nil {
+			return err
 		}
 	}
 	w.notes, err = openNotes(filepath.Join(w.dir, "driver"+storyFile))
@@ -147,19 +144,6 @@ func (w *world) blame(format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
 	w.wrong = append(w.wrong, text)
 	fmt.Println("WRONG:", text)
-}
-
-// await waits until it is so.
-func (w *world) await(ctx context.Context, limit time.Duration, so func() bool) bool {
-	for deadline := time.Now().Add(limit); ; {
-		if so() {
-			return true
-		}
-		if time.Now().After(deadline) || ctx.Err() != nil {
-			return false
-		}
-		pause(ctx, 5*time.Millisecond)
-	}
 }
 
 // dispatcher is where the scope is dispatched from, as far as the workers have
@@ -222,7 +206,7 @@ func (w *world) leave(ctx context.Context) {
 		at.p.Tell("stop")
 	}
 	for _, at := range w.workers {
-		if !w.await(ctx, 20*time.Second, func() bool { return !at.p.alive() }) {
+		if !child.Await(ctx, 20*time.Second, func() bool { return !at.p.alive() }) {
 			w.blame("%s does not stop", filepath.Base(at.p.path))
 			continue
 		}
