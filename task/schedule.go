@@ -128,7 +128,6 @@ func (t *table) reschedule(c *scheduleCall) error {
 	t.schedules[name] = s
 	t.replan(s)
 	t.retimed[s] = struct{}{}
-	t.dropped = slices.DeleteFunc(t.dropped, func(key string) bool { return key == scheduleKey+name })
 	t.size += 300 + s.rec.Spec.Task.bytes()
 	return nil
 }

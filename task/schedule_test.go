@@ -186,6 +186,19 @@ func TestSameScheduleAgainChangesNothing(t *testing.T) {
 	}
 }
 
+func TestScheduleRemovedAndMadeAnewInOneCommitIsKept(t *testing.T) {
+	d := newDesk(t)
+	d.at("2027-03-01T12:00:00Z")
+	d.must(d.schedule(every("s", "@every 1h")))
+	d.table.step(&news{body: &scheduleCall{Schedule: every("s", ""), Remove: true}}, d.now)
+	d.table.step(&news{body: &scheduleCall{Schedule: every("s", "@every 2h")}}, d.now)
+	d.commit()
+	d.begin()
+	if s := d.table.schedules["s"]; s == nil || s.rec.Spec.Line != "@every 2h" {
+		t.Errorf("%+v", s)
+	}
+}
+
 func TestPausedScheduleMakesUpForNothing(t *testing.T) {
 	d := newDesk(t)
 	d.at("2027-03-01T12:00:00Z")
