@@ -19,5 +19,6 @@
 //
 // The real server needs the environment variable CONCLAVE_REAL=1. Without it
 // tests that ask for one are skipped and say so; with it a server that is not
-// installed or does not start is a failure.
+// installed or does not start is a failure. CONCLAVE_ZOOKEEPER_CLASSPATH names
+// the jars of another release than the installed one, as java takes a class path.
 package zktest

@@ -26,6 +26,18 @@ const (
 	mainType = "org.apache.zookeeper.server.quorum.QuorumPeerMain"
 )
 
+// classPathVar names another release of ZooKeeper to start, as java takes a class
+// path. Debian's server names its other jars in its manifest, so its own jar goes
+// last where the others are of that release too.
+const classPathVar = "CONCLAVE_ZOOKEEPER_CLASSPATH"
+
+func classPath() string {
+	if path := os.Getenv(classPathVar); path != "" {
+		return path
+	}
+	return jarPath
+}
+
 // startTime is how long a server may take until it serves.
 const startTime = 60 * time.Second
 
@@ -129,7 +141,7 @@ func demand(t testing.TB) {
 // Installed is nil where there is a server to start; otherwise it says what is
 // missing.
 func Installed() error {
-	for _, f := range []string{javaPath, jarPath} {
+	for _, f := range append(filepath.SplitList(classPath()), javaPath) {
 		if _, err := os.Stat(f); err != nil {
 			return fmt.Errorf("zktest: Debian's package zookeeper is not installed: %w", err)
 		}
@@ -210,7 +222,7 @@ func launchServer(o options, log, config string, enter func() error) (*process, 
 	return launch(out, enter, javaPath, append(args,
 		"-Dzookeeper.extendedTypesEnabled=true",
 		fmt.Sprintf("-Dznode.container.checkIntervalMs=%d", o.containers.Milliseconds()),
-		"-cp", jarPath, mainType, config)...)
+		"-cp", classPath(), mainType, config)...)
 }
 
 func (s *Server) data() string { return filepath.Join(s.dir, "data") }
