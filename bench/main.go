@@ -23,12 +23,19 @@ func main() {
 	jsonFile := flag.String("json", "", "`file` for all figures, as JSON")
 	svgFile := flag.String("svg", "", "`file` for a picture of the ratios")
 	usual, args := workloads, os.Args[1:]
+	if len(args) == 1 && args[0] == "parts" {
+		if err := runParts(os.Stdout); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
 	if len(args) > 0 && args[0] == "tasks" {
 		usual, args = taskWorkloads, args[1:]
 	}
 	_ = flag.CommandLine.Parse(args) // it ends the program by itself
 	if flag.NArg() > 0 {
-		fmt.Fprintf(os.Stderr, "%q: there are only flags, with the word tasks before them or without it\n", flag.Args())
+		fmt.Fprintf(os.Stderr, "%q: there are only flags, with the word tasks before them or without it, or the word parts alone\n", flag.Args())
 		os.Exit(2)
 	}
 	if *runs <= 0 {
