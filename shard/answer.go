@@ -54,7 +54,7 @@ func (m *machine) ownerRead(e ownerRead) {
 	}
 }
 
-func (m *machine) nobody() {
+func (m *machine) noOwner() {
 	if m.runs() {
 		m.endDeleted()
 		return

@@ -36,7 +36,7 @@ type (
 		session int64 // the session that owns it; 0: none, so it is no owner of ours
 		czxid   int64
 	}
-	nobody  struct{ op uint64 } // to read: there is no owner znode
+	noOwner struct{ op uint64 } // to read: there is no owner znode
 	claimed struct {            // to claim: the lease is ours
 		op    uint64
 		czxid int64 // of the znode that is leased
@@ -49,7 +49,7 @@ type (
 	}
 
 	// The watch that a read has set.
-	changed struct{}
+	ownerChanged struct{}
 
 	// The term.
 	leaseEnded struct {

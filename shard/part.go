@@ -225,9 +225,9 @@ func (m *machine) take(e event) {
 		if m.answer(e.op) {
 			m.ownerRead(e)
 		}
-	case nobody:
+	case noOwner:
 		if m.answer(e.op) {
-			m.nobody()
+			m.noOwner()
 		}
 	case claimed:
 		if !m.answer(e.op) {
@@ -243,7 +243,7 @@ func (m *machine) take(e event) {
 		if e.op != 0 && e.op == m.op {
 			m.failed(e.why)
 		}
-	case changed:
+	case ownerChanged:
 		m.known = false
 		m.dirty = m.op != 0
 	case leaseEnded:

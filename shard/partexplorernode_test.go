@@ -354,7 +354,7 @@ func partAnswerTo(e event) uint64 {
 		return e.op
 	case ownerRead:
 		return e.op
-	case nobody:
+	case noOwner:
 		return e.op
 	case claimed:
 		return e.op

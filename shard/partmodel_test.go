@@ -134,7 +134,7 @@ func (n *partNode) serve() {
 func (n *partNode) look(r read) event {
 	z := n.w.history[n.view].owner
 	if z.czxid == 0 {
-		return nobody{op: r.op}
+		return noOwner{op: r.op}
 	}
 	if r.watch {
 		n.watch = &z
@@ -158,7 +158,7 @@ func (n *partNode) fire() {
 	}
 	n.watch = nil
 	// Watch events and replies come to the part's loop on different ways.
-	n.inbox = slices.Insert(n.inbox, n.w.rand.IntN(len(n.inbox)+1), event(changed{}))
+	n.inbox = slices.Insert(n.inbox, n.w.rand.IntN(len(n.inbox)+1), event(ownerChanged{}))
 }
 
 // renew is a heartbeat that works: a write that checks the znode. That the znode

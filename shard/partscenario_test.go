@@ -208,7 +208,7 @@ func (r *partScenario) feed(text []string) {
 	case "owner":
 		r.step(ownerRead{op: w.op("read"), session: w.number("session", 0), czxid: w.number("czxid", 0)})
 	case "nobody":
-		r.step(nobody{op: w.op("read")})
+		r.step(noOwner{op: w.op("read")})
 	case "claimed":
 		r.step(claimed{op: w.op("claim"), czxid: w.number("czxid", r.state.made), heard: w.number("heard", 0)})
 	case "deleted":
@@ -216,7 +216,7 @@ func (r *partScenario) feed(text []string) {
 	case "failed":
 		r.step(failed{op: w.op(w.named["request"]), why: w.why()})
 	case "changed":
-		r.step(changed{})
+		r.step(ownerChanged{})
 	case "lease-ended":
 		r.step(leaseEnded{number: term, why: w.why()})
 	case "broken":
