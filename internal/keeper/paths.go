@@ -18,8 +18,12 @@ const DefaultRoot = "/conclave"
 //	<root>/globals/<name>/<guid>-NNNNNNNNNN ephemeral, numbered; one candidate for the name
 //	<root>/tasks/<scope>/journal            persistent; the segments of the scope's records
 //	<root>/tasks/<scope>/workers/<guid>     ephemeral; a worker of the scope, its PID as text
+//	<root>/shards/<space>                   persistent; a space of parts, its settings
+//	<root>/shards/<space>/members/<guid>    ephemeral; a node that may own parts
+//	<root>/shards/<space>/plan              persistent; who should own which part
+//	<root>/shards/<space>/owners/NNNN       ephemeral; who does own that part
 //
-// Names of services, globals, scopes and PIDs are escaped (see Escape), so that every
+// Names of services, globals, scopes, spaces and PIDs are escaped (see Escape), so that every
 // name actor.CheckName accepts is a good znode name. The zero Paths has the
 // default root. Values can be compared and copied.
 type Paths struct{ root string }
@@ -137,6 +141,41 @@ func (p Paths) TaskWorkers(scope string) string { return p.TaskScope(scope) + "/
 // TaskWorker is the entry of one worker of the scope.
 func (p Paths) TaskWorker(scope, guid string) string {
 	return p.TaskWorkers(scope) + "/" + Escape(guid)
+}
+
+// Shards has a child for every space of parts.
+func (p Paths) Shards() string { return p.join("shards") }
+
+// Space is a space of parts.
+func (p Paths) Space(space string) string { return p.join("shards/" + Escape(space)) }
+
+// SpaceMembers has a child for every member of the space.
+func (p Paths) SpaceMembers(space string) string { return p.Space(space) + "/members" }
+
+// SpaceMember is the entry of one member of the space.
+func (p Paths) SpaceMember(space, guid string) string {
+	return p.SpaceMembers(space) + "/" + Escape(guid)
+}
+
+// SpacePlan holds who should own which part of the space.
+func (p Paths) SpacePlan(space string) string { return p.Space(space) + "/plan" }
+
+// SpaceOwners has a child for every part of the space that has an owner.
+func (p Paths) SpaceOwners(space string) string { return p.Space(space) + "/owners" }
+
+// SpaceOwner is the permission to own a part of the space.
+func (p Paths) SpaceOwner(space string, part int) string {
+	return p.SpaceOwners(space) + "/" + PartName(part)
+}
+
+// PartName is the last part of SpaceOwner: four digits or more.
+func PartName(part int) string { return fmt.Sprintf("%04d", part) }
+
+// ParsePartName reads a child of SpaceOwners; ok is false for anything that PartName
+// does not write.
+func ParsePartName(child string) (part int, ok bool) {
+	n, err := strconv.Atoi(child)
+	return n, err == nil && n >= 0 && PartName(n) == child
 }
 
 // ParseCandidate takes a child of Global apart. ok is false for what no

@@ -28,6 +28,14 @@ func TestPathsLayTheTreeOut(t *testing.T) {
 			p.TaskJournal("."):                   "/tasks/%2E/journal",
 			p.TaskWorkers("shop"):                "/tasks/shop/workers",
 			p.TaskWorker("shop", "01/23"):        "/tasks/shop/workers/01%2F23",
+			p.Shards():                           "/shards",
+			p.Space("a/b"):                       "/shards/a%2Fb",
+			p.SpaceMembers("lists"):              "/shards/lists/members",
+			p.SpaceMember("lists", "01/23"):      "/shards/lists/members/01%2F23",
+			p.SpacePlan("lists"):                 "/shards/lists/plan",
+			p.SpaceOwners("lists"):               "/shards/lists/owners",
+			p.SpaceOwner("lists", 7):             "/shards/lists/owners/0007",
+			p.SpaceOwner("lists", 12345):         "/shards/lists/owners/12345",
 		} {
 			if got != want+rest {
 				t.Errorf("root %q: %s, want %s", root, got, want+rest)
@@ -62,6 +70,19 @@ func TestCandidateNamesComeApart(t *testing.T) {
 	for _, child := range []string{"", "-", "x", "x-", "-0000000001", "x-1", "x-00000000zz", "0000000001"} {
 		if guid, n, ok := ParseCandidate(child); ok {
 			t.Errorf("%q: %q %d", child, guid, n)
+		}
+	}
+}
+
+func TestPartNamesComeApart(t *testing.T) {
+	for _, part := range []int{0, 7, 9999, 10000, 65535} {
+		if got, ok := ParsePartName(PartName(part)); !ok || got != part {
+			t.Errorf("%s: %d %v", PartName(part), got, ok)
+		}
+	}
+	for _, child := range []string{"", "7", "00007", "-001", "+001", "0x01", "seven", "0001 "} {
+		if part, ok := ParsePartName(child); ok {
+			t.Errorf("%q is taken for part %d", child, part)
 		}
 	}
 }
