@@ -166,6 +166,9 @@ func (n *Node) Ready(ctx context.Context) error {
 // parts of the runtime that are built on nodes. Programs need neither.
 func (n *Node) Keeper() *keeper.Keeper { return n.keeper }
 
+// TermRecorder takes terms into the node's history; nil: it keeps none. See Keeper.
+func (n *Node) TermRecorder() global.Recorder { return n.record.tenures() }
+
 // System is the node's process table. See Keeper.
 func (n *Node) System() *actor.System { return n.system }
 
