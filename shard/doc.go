@@ -1,28 +1,58 @@
-// Package shard shares out work between nodes by parts.
+// Package shard shares out work between nodes by parts, none of which ever has two
+// owners.
 //
-// A space is a set of parts, as many as it was made with, for ever. A key belongs
-// to one part for ever (PartOf). The members of a space are the nodes that have
-// opened it; between them they own its parts.
+// A space is a number of parts, fixed for ever. A key belongs to one part for ever
+// ([PartOf]). Every node that opens the space is a member, equal to all others; between
+// them the members own its parts. There is nobody in the middle.
 //
-// So far there is only the plan, which is a wish: it says who should own which
-// part. Who does own it, which only ZooKeeper can say, is to come, and so is
-// everything that one would open a space for.
+//	sp, err := shard.Open(ctx, n, "lists", shard.Config{
+//		OnGain: func(p *actor.Process, part int) error { ... }, // load it, and serve it
+//		OnLose: func(p *actor.Process, part int, why error) error { ... }, // finish, keep what has to be kept
+//	})
 //
-// # The plan
+// When a member comes, about one part in N moves to it; when one goes, its parts go to
+// the others, and no other part moves.
 //
-// A Plan follows from the plan before it and from the members that there are now,
-// and from nothing else: whoever computes it gets the same, in whatever order the
-// members are listed. It is a value that does not change; Next makes the next one.
+// # A wish, and a permission
 //
-//	plan, err := shard.NewPlan(256)
-//	plan, err = plan.Next([]shard.Member{{ID: "a", Weight: 1}, {ID: "b", Weight: 2}})
-//	owner, ok := plan.Owner(shard.PartOf("customer 17", plan.Parts()))
+// The [Plan] says who should own which part. It follows from the plan before it and the
+// members that there are, so everybody comes to the same; whoever is first writes it.
+// It is a wish. Members with different views of it disagree about what they want, and
+// about nothing else.
 //
-// A member's fair share is its part of all weights, of all parts. It is given its
-// share rounded down or up, never more and never less; as few parts change their
-// owner as that allows. See Plan.Next for what this means when members come and go.
-// Who has a fair share of seven parts or more never has more than 1.15 times of it, so
-// a space should have ten times as many parts as it will ever have members, or more.
+// The permission is an ephemeral znode, one for each part. Who has made it owns the
+// part, under a lease, in a term: the znode's creation transaction is the term's
+// number, so terms rise. What runs for a part runs under the term (a tenure, as a
+// global's holder does): the lease is checked before every message that it sends and
+// every message that is handed to it, its messages carry the term, and whoever has
+// heard of a later one turns them away.
 //
-// Everything here is a pure function. Plans may be used by many goroutines.
+// # How a part moves
+//
+// The plan changes. The owner is told ([Config].OnLose), finishes, keeps what has to be
+// kept, and returns; everything that it has spawned ends; only then the znode goes. The
+// new owner, who has watched it, makes its own, verifies it, has the lease, and begins
+// ([Config].OnGain). If the old owner does not come to an end, the part stays with it,
+// and event [Stuck] says so: there is no second owner for balance's sake. At most
+// [Config].Moves parts of a node are on the move at a time.
+//
+// # What is guaranteed under failure
+//
+//   - A node that dies: its session ends (with a guard in milliseconds, otherwise after
+//     the session timeout), its znodes go, and the others take its parts.
+//   - A node that stands still or is cut off from ZooKeeper: its leases lapse before its
+//     session can end, and what runs under them can send nothing and is told to stop.
+//     Until that has returned the node takes the part no more; but ZooKeeper ends the
+//     session all the same, and then others own it. Code that does not look at its
+//     context is fenced by the term's number only: give it to outside stores
+//     (p.Term().Number()), which refuse lower ones.
+//   - ZooKeeper away: owners go on until their leases lapse; then nobody owns anything
+//     until it is back.
+//   - Somebody deletes an owner znode: the term ends at once, and the next begins when
+//     all that ran under it has returned here. (On another node it can begin before
+//     that: as when a session is ended by hand, the lease is what it was meant to be
+//     only if ZooKeeper's znodes are left alone.)
+//   - OnGain or OnLose fails, panics or hangs: that part alone is affected.
+//
+// docs/guarantees.md says what all this rests on.
 package shard

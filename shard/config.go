@@ -1,0 +1,160 @@
+package shard
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"time"
+
+	"conclave/actor"
+)
+
+// Config is how a node takes part in a space.
+type Config struct {
+	// Parts is into how many parts the space is divided: 1 to MaxParts. Whoever opens a
+	// space first fixes it for ever; all others must say the same, or 0, which takes
+	// what is there, and DefaultParts where nothing is.
+	Parts int
+	// Weight is how much this member should own, compared with others: 1 to MaxWeight,
+	// 1 if it is zero. One of weight 2 gets twice as many parts as one of weight 1.
+	Weight int
+	// Watch: this node owns nothing. It only looks on.
+	Watch bool
+	// Labels say what this node is like: {"disk": "fast"}.
+	Labels map[string]string
+	// Needs are the labels that a node must have to own parts. Like Parts, they are
+	// fixed by whoever opens the space first.
+	Needs map[string]string
+
+	// OnGain prepares this node for a part that it owns now: loads what belongs to it,
+	// starts what works on it. It runs in a process of its own, p, under the part's term:
+	// everything that p sends and spawns is under that term, and p, a context, ends when
+	// the term does. p.Term().Number() is the fence for outside stores. An error (or a
+	// panic) gives the part back; it is claimed anew after a pause. Nil: nothing is to
+	// be prepared.
+	OnGain func(p *actor.Process, part int) error
+	// OnLose gives a part up: it returns when nothing works on it here any more and what
+	// has to be kept is kept. Until then nobody else can own the part: if it does not
+	// return, the part stays here (event Stuck). why is nil when the part moves in
+	// order, while the term lasts; otherwise the term is over already, p has ended, and
+	// nothing can be saved under it. It is called in the same process as OnGain, once
+	// for each time that OnGain was called, also if that has failed. Nil: processes that
+	// p has spawned are told to stop.
+	OnLose func(p *actor.Process, part int, why error) error
+
+	// Moves is how many parts this node gives up at a time for others to have them; the
+	// default is 8.
+	Moves int
+	// Patience is how long OnGain and OnLose may take before event Stuck tells of it;
+	// the default is 10 s.
+	Patience time.Duration
+	// Settle is how long it must have been quiet after a member has come, before it is
+	// planned for; after four times that long it is in any case. The default is 500 ms.
+	// Members that have gone are planned for at once.
+	Settle time.Duration
+
+	// OnEvent is told what happens. It must not block.
+	OnEvent func(Event)
+	// Logger; default: the node says nothing of spaces.
+	Logger *slog.Logger
+}
+
+const (
+	// DefaultParts is into how many parts a space is divided unless Config says else.
+	DefaultParts = 256
+	// maxLabels and maxLabel bound what znodes hold.
+	maxLabels = 32
+	maxLabel  = 255
+)
+
+// ErrConfig is wrapped by every error about a Config.
+var ErrConfig = errors.New("shard: configuration")
+
+func (c Config) withDefaults() (Config, error) {
+	bad := func(format string, args ...any) (Config, error) {
+		return c, fmt.Errorf("%w: %s", ErrConfig, fmt.Sprintf(format, args...))
+	}
+	switch {
+	case c.Parts < 0 || c.Parts > MaxParts:
+		return bad("%d parts; 1 to %d are possible, 0 takes what is there", c.Parts, MaxParts)
+	case c.Weight < 0 || c.Weight > MaxWeight:
+		return bad("a weight of %d; 1 to %d are possible (a node that is to own nothing has Watch)", c.Weight, MaxWeight)
+	case c.Moves < 0 || c.Patience < 0 || c.Settle < 0:
+		return bad("a bound below zero: Moves %d, Patience %v, Settle %v", c.Moves, c.Patience, c.Settle)
+	}
+	for what, labels := range map[string]map[string]string{"Labels": c.Labels, "Needs": c.Needs} {
+		if len(labels) > maxLabels {
+			return bad("%s: %d of them, at most %d are possible", what, len(labels), maxLabels)
+		}
+		for k, v := range labels {
+			if k == "" || len(k) > maxLabel || len(v) > maxLabel {
+				return bad("%s: %.40q is %.40q: 1 to %d bytes for a name, at most %d for its value", what, k, v, maxLabel, maxLabel)
+			}
+		}
+	}
+	c.Labels, c.Needs = maps.Clone(c.Labels), maps.Clone(c.Needs)
+	if c.Weight == 0 {
+		c.Weight = 1
+	}
+	if c.Moves == 0 {
+		c.Moves = 8
+	}
+	if c.Patience == 0 {
+		c.Patience = 10 * time.Second
+	}
+	if c.Settle == 0 {
+		c.Settle = 500 * time.Millisecond
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	return c, nil
+}
+
+// Event is something that a person may want to know of.
+type Event struct {
+	Kind EventKind
+	Part int // that it is about; -1: none
+	Term actor.Term
+	Err  error
+}
+
+// EventKind is what has happened.
+type EventKind string
+
+// The kinds of events.
+const (
+	Gained  EventKind = "gained"  // this node owns the part, and OnGain has returned
+	Lost    EventKind = "lost"    // OnLose has returned; Err: why, nil if the part moves
+	Failed  EventKind = "failed"  // OnGain or OnLose has failed: Err
+	Stuck   EventKind = "stuck"   // OnGain or OnLose does not return; the part stays
+	Unstuck EventKind = "unstuck" // it has returned after all
+	Planned EventKind = "planned" // this node has written who should own what
+	Skipped EventKind = "skipped" // something foreign or damaged in ZooKeeper: Err
+	Refused EventKind = "refused" // ZooKeeper refuses us: Err
+)
+
+// tell tells whoever wants to know, and the log.
+func (c *Config) tell(space string, e Event) {
+	level := slog.LevelDebug
+	switch e.Kind {
+	case Failed, Stuck, Skipped, Refused:
+		level = slog.LevelWarn
+	case Lost:
+		if e.Err != nil {
+			level = slog.LevelWarn
+		}
+	}
+	c.Logger.Log(context.Background(), level, "shard: "+string(e.Kind), "space", space, "part", e.Part, "term", e.Term, "error", e.Err)
+	if c.OnEvent == nil {
+		return
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			c.Logger.Error("shard: Config.OnEvent panicked", "space", space, "event", e.Kind, "panic", r)
+		}
+	}()
+	c.OnEvent(e)
+}

@@ -1,0 +1,355 @@
+package shard
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"conclave/actor"
+	"conclave/internal/keeper"
+)
+
+// roster is this node's look at who is there and who should own what. In each
+// session it makes this node's member znode, watches the members and the plan, and
+// writes the next plan when it is this member's turn.
+type roster struct {
+	sp *Space
+
+	// Of the session.
+	s       *keeper.Session
+	guid    string
+	leaving bool // our znode says so
+	members map[string]*listed
+	wake    chan struct{}
+	turn    turn
+}
+
+// listed is a member as its znode tells of it.
+type listed struct {
+	memberRecord
+	id      actor.NodeID
+	changed bool // since it was read
+	foreign bool
+}
+
+// run follows the keeper's sessions until the space is closed.
+func (r *roster) run() {
+	for r.sp.ctx.Err() == nil {
+		s, err := r.sp.k.Session(r.sp.ctx)
+		if err != nil {
+			return
+		}
+		if s.Err() == nil {
+			r.inSession(s)
+		}
+		select {
+		case <-s.Done():
+		case <-r.sp.ctx.Done():
+			return
+		case <-time.After(time.Millisecond): // it has failed for another reason
+		}
+	}
+}
+
+// inSession takes part until the session, or the space, is over.
+func (r *roster) inSession(s *keeper.Session) {
+	ctx, cancel := context.WithCancel(r.sp.ctx)
+	defer cancel()
+	stop := make(chan struct{})
+	defer close(stop)
+	go func() {
+		select {
+		case <-s.Done():
+			cancel()
+		case <-stop:
+		}
+	}()
+	*r = roster{sp: r.sp, s: s, members: make(map[string]*listed), wake: make(chan struct{}, 1)}
+	defer r.quit()
+	if !r.insist(ctx, "the space cannot be opened", r.prepare) || !r.insist(ctx, "the member's znode cannot be had", r.join) {
+		return
+	}
+	r.sp.host.post(newSession{s, r.guid})
+	for ctx.Err() == nil {
+		wait := time.NewTimer(r.look(ctx))
+		leave := r.sp.leave
+		if r.leaving {
+			leave = nil // that has been said
+		}
+		select {
+		case <-r.wake:
+		case <-wait.C:
+		case <-leave:
+			r.leaving = r.insist(ctx, "the member's znode cannot be changed", r.announceLeaving)
+		case <-ctx.Done():
+		}
+		wait.Stop()
+	}
+}
+
+// insist does f until it is done. It says false when ctx has ended before.
+func (r *roster) insist(ctx context.Context, what string, f func(context.Context) error) bool {
+	told := ""
+	for pause := retryMin; ; pause = min(2*pause, retryMax) {
+		err := f(ctx)
+		if err == nil {
+			return true
+		}
+		if ctx.Err() != nil {
+			return false
+		}
+		if text := err.Error(); text != told && !errors.Is(err, keeper.ErrNotConnected) && !errors.Is(err, keeper.ErrUnknownOutcome) {
+			told = text
+			r.sp.refused(fmt.Errorf("%s: %w", what, err))
+		}
+		if !sleep(ctx, pause) {
+			return false
+		}
+	}
+}
+
+// prepare makes what the space needs, or compares it with what is there.
+func (r *roster) prepare(ctx context.Context) error {
+	paths := r.sp.k.Paths()
+	for _, z := range []struct {
+		path string
+		data []byte
+	}{
+		{paths.Shards(), nil}, {paths.Space(r.sp.name), encode(settingsOf(r.sp.cfg))},
+		{paths.SpaceMembers(r.sp.name), nil}, {paths.SpaceOwners(r.sp.name), nil},
+	} {
+		_, err := r.s.Create(ctx, z.path, z.data, keeper.Persistent)
+		if err != nil && !errors.Is(err, keeper.ErrNodeExists) {
+			return err
+		}
+	}
+	data, _, err := r.s.Get(ctx, paths.Space(r.sp.name), nil)
+	if err != nil {
+		return err
+	}
+	return r.sp.agree(data)
+}
+
+// join makes this member's znode. The name is the session's, so one that is there is
+// ours, of a try whose answer was lost.
+func (r *roster) join(ctx context.Context) error {
+	if r.sp.cfg.Watch {
+		return nil
+	}
+	if r.guid == "" {
+		r.guid = rand.Text()
+	}
+	leaving := r.sp.parting()
+	_, err := r.s.Create(ctx, r.sp.k.Paths().SpaceMember(r.sp.name, r.guid), encode(r.sp.record(leaving)), keeper.Ephemeral)
+	if err == nil {
+		r.leaving = leaving
+	}
+	if errors.Is(err, keeper.ErrNodeExists) {
+		return nil
+	}
+	return err
+}
+
+// quit deletes this member's znode: its session may go on for long.
+func (r *roster) quit() {
+	if r.guid == "" || r.s.Err() != nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), r.s.Timeout())
+	defer cancel()
+	for ctx.Err() == nil {
+		err := r.s.Delete(ctx, r.sp.k.Paths().SpaceMember(r.sp.name, r.guid), keeper.AnyVersion)
+		if err == nil || errors.Is(err, keeper.ErrNoNode) || r.s.Err() != nil || !sleep(ctx, retryMin) {
+			return
+		}
+	}
+}
+
+// announceLeaving asks for no parts any more.
+func (r *roster) announceLeaving(ctx context.Context) error {
+	if r.guid == "" {
+		return nil
+	}
+	_, err := r.s.Set(ctx, r.sp.k.Paths().SpaceMember(r.sp.name, r.guid), encode(r.sp.record(true)), keeper.AnyVersion)
+	if errors.Is(err, keeper.ErrNoNode) {
+		return nil
+	}
+	return err
+}
+
+func (r *roster) poke() {
+	select {
+	case r.wake <- struct{}{}:
+	default:
+	}
+}
+
+// lookAgain is how often everything is read although no watch has fired.
+const lookAgain = 30 * time.Second
+
+// look reads who is there and what is planned, tells the host, and writes the next
+// plan if it is our turn. It says when to look again at the latest.
+func (r *roster) look(ctx context.Context) time.Duration {
+	wait, err := r.lookOnce(ctx)
+	if err != nil && ctx.Err() == nil {
+		if !errors.Is(err, keeper.ErrNotConnected) && !errors.Is(err, keeper.ErrUnknownOutcome) {
+			r.sp.refused(err)
+		}
+		return retryMin
+	}
+	return wait
+}
+
+func (r *roster) lookOnce(ctx context.Context) (time.Duration, error) {
+	if err := r.readMembers(ctx); err != nil {
+		return 0, err
+	}
+	if r.guid != "" && r.members[r.guid] == nil { // somebody has deleted it
+		return 0, r.join(ctx)
+	}
+	plan, version, err := r.readPlan(ctx)
+	if err != nil {
+		return 0, err
+	}
+	members := r.counted()
+	r.sp.host.post(planned{guid: r.guid, plan: plan})
+	r.sp.show(r.members, plan)
+	if r.sp.cfg.Watch || plan.IsFor(members) {
+		r.turn = turn{}
+		return lookAgain, nil
+	}
+	wait := r.turn.wait(time.Now(), plan, members, r.guid, r.sp.cfg.Settle)
+	if wait > 0 {
+		return wait, nil
+	}
+	next, err := plan.Next(members)
+	if err == nil {
+		err = r.write(ctx, next, version)
+	}
+	r.turn = turn{}
+	if err == nil {
+		r.sp.tell(Event{Kind: Planned, Part: -1})
+	}
+	if errors.Is(err, keeper.ErrBadVersion) || errors.Is(err, keeper.ErrNodeExists) {
+		err = nil // another member was faster
+	}
+	return 0, err // and read it
+}
+
+// readMembers lists the members and reads those that are new or have changed.
+func (r *roster) readMembers(ctx context.Context) error {
+	paths := r.sp.k.Paths()
+	names, _, err := r.s.Children(ctx, paths.SpaceMembers(r.sp.name), r.poke)
+	if err != nil {
+		return err
+	}
+	for name := range r.members {
+		if !slices.Contains(names, name) {
+			delete(r.members, name)
+		}
+	}
+	for _, name := range names {
+		if m := r.members[name]; m != nil && !r.sp.stale(m) {
+			continue
+		}
+		m := &listed{}
+		data, stat, err := r.s.Get(ctx, paths.SpaceMember(r.sp.name, name), func() { r.sp.changed(m); r.poke() })
+		if errors.Is(err, keeper.ErrNoNode) {
+			delete(r.members, name)
+			r.poke() // list again
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if m.memberRecord, m.id, err = readMember(data); err == nil {
+			err = Member{ID: name, Weight: m.Weight}.Check()
+		}
+		if err != nil || stat.EphemeralOwner == 0 {
+			m.foreign = true
+			r.sp.tell(Event{Kind: Skipped, Part: -1, Err: fmt.Errorf("shard: member znode %q is not of ours: %w", name, errors.Join(err, errNotEphemeral(stat)))})
+		}
+		r.members[name] = m
+	}
+	return nil
+}
+
+func errNotEphemeral(stat keeper.Stat) error {
+	if stat.EphemeralOwner == 0 {
+		return errors.New("it is not ephemeral")
+	}
+	return nil
+}
+
+// counted is what the plan is made from.
+func (r *roster) counted() (all []Member) {
+	for name, m := range r.members {
+		if !m.foreign {
+			all = append(all, Member{ID: name, Weight: m.share(r.sp.needs)})
+		}
+	}
+	slices.SortFunc(all, func(a, b Member) int {
+		if a.ID < b.ID {
+			return -1
+		}
+		return 1
+	})
+	return all
+}
+
+// readPlan reads the plan. One that cannot be read is as none.
+func (r *roster) readPlan(ctx context.Context) (p Plan, version int32, err error) {
+	data, stat, err := r.s.Get(ctx, r.sp.k.Paths().SpacePlan(r.sp.name), r.poke)
+	if errors.Is(err, keeper.ErrNoNode) {
+		p, _ = NewPlan(r.sp.parts)
+		// Watched, as it may come.
+		if _, there, err := r.s.Exists(ctx, r.sp.k.Paths().SpacePlan(r.sp.name), r.poke); err != nil || there {
+			r.poke()
+			return p, noPlan, err
+		}
+		return p, noPlan, nil
+	}
+	if err != nil {
+		return p, 0, err
+	}
+	if p, err = ParsePlan(data); err != nil {
+		if errors.Is(err, ErrOtherPlan) {
+			return p, 0, err // a later version's: what it wants is not for us to change
+		}
+		r.sp.skipped(err)
+		p, _ = NewPlan(r.sp.parts)
+	}
+	if p.Parts() != r.sp.parts {
+		r.sp.skipped(fmt.Errorf("%w: it is of %d parts, the space has %d", ErrBadPlan, p.Parts(), r.sp.parts))
+		p, _ = NewPlan(r.sp.parts)
+	}
+	return p, stat.Version, nil
+}
+
+// noPlan is the version of a plan that is not there.
+const noPlan = -2
+
+func (r *roster) write(ctx context.Context, p Plan, version int32) error {
+	path, data := r.sp.k.Paths().SpacePlan(r.sp.name), p.Append(nil)
+	if version == noPlan {
+		_, err := r.s.Create(ctx, path, data, keeper.Persistent)
+		return err
+	}
+	_, err := r.s.Set(ctx, path, data, version)
+	return err
+}
+
+// sleep says false if ctx has ended.
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

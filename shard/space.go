@@ -1,0 +1,314 @@
+package shard
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"conclave/actor"
+	"conclave/internal/keeper"
+	"conclave/node"
+)
+
+// Space is a node's part in a space. Its methods are safe for concurrent use.
+type Space struct {
+	n    *node.Node
+	k    *keeper.Keeper
+	name string
+	cfg  Config
+
+	ctx    context.Context // of everything that runs for it
+	cancel context.CancelFunc
+	leave  chan struct{} // closed when this node is to own nothing any more
+	parted sync.Once
+	ending sync.Once
+	over   chan struct{} // closed when nothing is left of it
+	host   *host
+	done   sync.WaitGroup
+	opened chan struct{} // closed when the settings are known, or cannot be
+	err    error         // why they cannot
+
+	parts int // from here on known after opened
+	needs map[string]string
+
+	mu      sync.Mutex
+	view    view
+	refusal string // the last that was told
+	foreign string // the same, of what was skipped
+}
+
+// view is what was last seen in ZooKeeper of who is there and what is planned.
+type view struct {
+	members map[string]actor.NodeID
+	plan    Plan
+}
+
+var (
+	// ErrClosed: the Space was closed, or its node has stopped.
+	ErrClosed = errors.New("shard: the space is closed")
+	// ErrMoved: the part goes to another member, in order.
+	ErrMoved = errors.New("shard: the part moves")
+	// ErrNoOwner: nobody owns the part now.
+	ErrNoOwner = errors.New("shard: the part has no owner now")
+)
+
+// open has the spaces that are open, by node: each once.
+var open sync.Map // openKey -> *Space
+
+type openKey struct {
+	n     *node.Node
+	space string
+}
+
+// Open lets a node take part in a space: it becomes a member, and is given parts of it
+// (not with Config.Watch). It waits until the space's settings are known; while
+// ZooKeeper is away, until ctx ends.
+//
+// The error is about the name or the Config (nothing was begun), [ErrMismatch] if the
+// space has other settings, that the node has opened it already, or ctx's cause. Close
+// ends it.
+func Open(ctx context.Context, n *node.Node, name string, cfg Config) (*Space, error) {
+	if err := actor.CheckName(name); err != nil {
+		return nil, fmt.Errorf("shard: space %q: %w", name, err)
+	}
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	if !cfg.Watch && n.ID().Address == "" {
+		return nil, fmt.Errorf("%w: node %s listens nowhere, so it cannot own parts: guests only Watch", ErrConfig, n.ID().Name)
+	}
+	sp := &Space{n: n, k: n.Keeper(), name: name, cfg: cfg, leave: make(chan struct{}), opened: make(chan struct{}), over: make(chan struct{})}
+	if _, twice := open.LoadOrStore(openKey{n, name}, sp); twice {
+		return nil, fmt.Errorf("shard: this node has opened space %q already", name)
+	}
+	sp.ctx, sp.cancel = context.WithCancel(context.Background())
+	sp.host = newHost(sp)
+	sp.done.Go((&roster{sp: sp}).run)
+	sp.done.Go(sp.follow)
+	select {
+	case <-sp.opened:
+		err = sp.err
+	case <-ctx.Done():
+		err = fmt.Errorf("shard: space %q: %w", name, context.Cause(ctx))
+	case <-sp.ctx.Done():
+		err = ErrClosed
+	}
+	if err != nil {
+		sp.end()
+		<-sp.over // soon, as it holds nothing
+		return nil, err
+	}
+	return sp, nil
+}
+
+// follow ends the space with its node, and leaves when the node drains.
+func (sp *Space) follow() {
+	select {
+	case <-sp.n.Draining():
+		sp.part()
+	case <-sp.n.Stopped():
+	case <-sp.ctx.Done():
+		return
+	}
+	select {
+	case <-sp.n.Stopped():
+		sp.cancel()
+		open.CompareAndDelete(openKey{sp.n, sp.name}, sp)
+	case <-sp.ctx.Done():
+	}
+}
+
+// agree is told what the space's settings are.
+func (sp *Space) agree(data []byte) error {
+	s, err := readSettings(data)
+	if err == nil {
+		err = s.fits(sp.cfg)
+	}
+	sp.mu.Lock()
+	defer sp.mu.Unlock()
+	select {
+	case <-sp.opened:
+		if err == nil && s.Parts != sp.parts {
+			err = fmt.Errorf("%w: it had %d parts, and has %d", ErrMismatch, sp.parts, s.Parts)
+		}
+		return err
+	default:
+	}
+	sp.err, sp.parts, sp.needs = err, s.Parts, s.Needs
+	close(sp.opened)
+	return err
+}
+
+// part asks for no parts any more.
+func (sp *Space) part() { sp.parted.Do(func() { close(sp.leave) }) }
+
+// Name is the space's name.
+func (sp *Space) Name() string { return sp.name }
+
+// Parts is into how many parts the space is divided.
+func (sp *Space) Parts() int { return sp.parts }
+
+// PartOf is the part that a key belongs to, for ever. Keys are any bytes.
+func (sp *Space) PartOf(key string) int { return PartOf(key, sp.parts) }
+
+// Owned says whether this node owns the part at this moment and may act as its owner,
+// and under which term. It asks nobody.
+func (sp *Space) Owned(part int) (actor.Term, bool) { return sp.host.owned(part) }
+
+// Owner is the node that owns the part of a key, and under which term. It asks
+// ZooKeeper; a moment later the part may have moved. [ErrNoOwner]: nobody does now.
+func (sp *Space) Owner(ctx context.Context, key string) (actor.NodeID, actor.Term, error) {
+	return sp.PartOwner(ctx, sp.PartOf(key))
+}
+
+// PartOwner is Owner of a part.
+func (sp *Space) PartOwner(ctx context.Context, part int) (id actor.NodeID, term actor.Term, err error) {
+	if part < 0 || part >= sp.parts {
+		return id, term, fmt.Errorf("shard: space %q has no part %d: it has %d", sp.name, part, sp.parts)
+	}
+	s, err := sp.k.Session(ctx)
+	if err != nil {
+		return id, term, err
+	}
+	path := sp.k.Paths().SpaceOwner(sp.name, part)
+	data, stat, err := s.Get(ctx, path, nil)
+	switch {
+	case errors.Is(err, keeper.ErrNoNode):
+		return id, term, fmt.Errorf("%w: part %d of %q", ErrNoOwner, part, sp.name)
+	case err != nil:
+		return id, term, err
+	}
+	if id, err = actor.ParseNodeID(string(data)); err != nil || stat.EphemeralOwner == 0 {
+		return id, term, fmt.Errorf("%w: part %d of %q: the znode there is not of ours", ErrNoOwner, part, sp.name)
+	}
+	return id, sp.term(s.ClusterID(), part, stat.Czxid), nil
+}
+
+// term is the one of that number.
+func (sp *Space) term(cluster string, part int, number int64) actor.Term {
+	return actor.MakeTerm(cluster, termScope(sp.name, part), number)
+}
+
+// termScope is what a part's terms are for. No global has a name with a slash.
+func termScope(space string, part int) string {
+	return "shard:" + space + "/" + keeper.PartName(part)
+}
+
+// Drain has this node own nothing any more: its parts move to other members. It waits
+// until they have, or ctx ends; then what has not moved yet goes on moving. It is a
+// member without parts from then on. node.Drain does the same.
+func (sp *Space) Drain(ctx context.Context) error {
+	sp.part()
+	return sp.host.wait(ctx)
+}
+
+// Close ends this node's part in the space: as Drain; when ctx ends, what is left is
+// given up at once, all of it, and whether others are there for it or not. The error
+// says that this has not been done by then: it goes on until every OnLose has
+// returned. After that the node can open the space again.
+func (sp *Space) Close(ctx context.Context) error {
+	sp.part()
+	err := sp.host.wait(ctx)
+	sp.end()
+	if err != nil {
+		return err
+	}
+	select {
+	case <-sp.over:
+	case <-ctx.Done():
+		err = fmt.Errorf("shard: space %q is not quite closed: %w", sp.name, context.Cause(ctx))
+	}
+	return err
+}
+
+// end gives everything up, and ends the space when that is done.
+func (sp *Space) end() {
+	sp.host.close()
+	sp.ending.Do(func() {
+		go func() {
+			<-sp.host.ended
+			sp.cancel()
+			sp.done.Wait()
+			open.CompareAndDelete(openKey{sp.n, sp.name}, sp)
+			close(sp.over)
+		}()
+	})
+}
+
+func (sp *Space) record(leaving bool) memberRecord {
+	return memberRecord{Node: sp.n.ID().String(), Weight: sp.cfg.Weight, Labels: sp.cfg.Labels, Leaving: leaving}
+}
+
+func (sp *Space) tell(e Event) { sp.cfg.tell(sp.name, e) }
+
+// refused tells what ZooKeeper, or what is in it, does not let us do; once.
+func (sp *Space) refused(err error) {
+	text := err.Error()
+	sp.mu.Lock()
+	again := sp.refusal == text
+	sp.refusal = text
+	sp.mu.Unlock()
+	if !again {
+		sp.tell(Event{Kind: Refused, Part: -1, Err: err})
+	}
+}
+
+// skipped tells of something foreign or damaged; once in a row.
+func (sp *Space) skipped(err error) {
+	text := err.Error()
+	sp.mu.Lock()
+	again := sp.foreign == text
+	sp.foreign = text
+	sp.mu.Unlock()
+	if !again {
+		sp.tell(Event{Kind: Skipped, Part: -1, Err: err})
+	}
+}
+
+// parting says whether this node is to own nothing any more.
+func (sp *Space) parting() bool {
+	select {
+	case <-sp.leave:
+		return true
+	default:
+		return false
+	}
+}
+
+// changed notes that a member's znode was, and stale says so.
+func (sp *Space) changed(m *listed) {
+	sp.mu.Lock()
+	defer sp.mu.Unlock()
+	m.changed = true
+}
+
+func (sp *Space) stale(m *listed) bool {
+	sp.mu.Lock()
+	defer sp.mu.Unlock()
+	return m.changed
+}
+
+// show takes in what was seen.
+func (sp *Space) show(members map[string]*listed, plan Plan) {
+	v := view{make(map[string]actor.NodeID, len(members)), plan}
+	for name, m := range members {
+		if !m.foreign {
+			v.members[name] = m.id
+		}
+	}
+	sp.mu.Lock()
+	defer sp.mu.Unlock()
+	sp.view = v
+}
+
+// Planned is the node that should own a part, as far as this node knows. Who owns it
+// Owner says.
+func (sp *Space) Planned(part int) (actor.NodeID, bool) {
+	sp.mu.Lock()
+	defer sp.mu.Unlock()
+	id, _ := sp.view.plan.Owner(part)
+	node, ok := sp.view.members[id]
+	return node, ok
+}

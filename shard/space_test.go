@@ -1,0 +1,46 @@
+package shard_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"conclave/shard"
+)
+
+func TestPartsAreSharedOutAndMoveWhenNodesComeAndGo(t *testing.T) {
+	space(t, 3, shard.Config{Parts: 64}, func(w *world) {
+		w.balanced(64, 3)
+		w.Stop(1)
+		w.balanced(64, 2)
+		w.Start(1)
+		w.balanced(64, 3)
+		w.Kill(0)
+		w.balanced(64, 2)
+		for _, s := range w.spells {
+			if s.over == 0 && s.to != 0 && s.node.Running() {
+				w.Errorf("part %d on %s has ended, and OnLose was not called", s.part, s.node)
+			}
+		}
+	})
+}
+
+func TestCloseGivesPartsUpInOrder(t *testing.T) {
+	space(t, 2, shard.Config{Parts: 16}, func(w *world) {
+		w.balanced(16, 2)
+		ctx, cancel := context.WithTimeout(w.Context(), time.Minute)
+		defer cancel()
+		if err := w.of(w.Node(0)).Close(ctx); err != nil {
+			w.Fatal(err)
+		}
+		w.Await("the other to own all", func() bool { _, sum := w.loads(); return sum == 16 })
+		for _, s := range w.spells {
+			if s.node == w.Node(0) && s.why != nil {
+				w.Errorf("part %d was lost, not moved: %v", s.part, s.why)
+			}
+		}
+		if err := w.of(w.Node(1)).Close(ctx); err != nil {
+			w.Fatal(err)
+		}
+	})
+}

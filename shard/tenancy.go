@@ -1,0 +1,135 @@
+package shard
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	"conclave/actor"
+	"conclave/internal/keeper"
+)
+
+// tenancy is one term of this node in a part: the tenure, and the process in which
+// the hooks run.
+type tenancy struct {
+	sp     *Space
+	part   int
+	term   actor.Term
+	tenure *actor.Tenure
+	lease  *keeper.Lease
+	giveUp chan struct{} // closed when the part is to be given up in order
+	ready  chan struct{} // closed when the hooks may run
+	pid    actor.PID     // of the process in which they do
+
+	// The host's own.
+	failed   error // of a hook
+	late     bool  // OnGain is, and that was told
+	cause    cause // why it has ended
+	recorded bool  // that it has
+}
+
+// What comes to the host from a tenancy.
+type (
+	hasGained struct{ t *tenancy }
+	hasFailed struct {
+		t   *tenancy
+		err error
+	}
+	hasEnded struct{ t *tenancy } // its process has; others under the term may run yet
+	isEmpty  struct{ t *tenancy } // all have
+	isLate   struct{ t *tenancy } // OnGain is
+)
+
+// newTenancy begins a term under the lease that the claim has brought.
+func newTenancy(sp *Space, part int, term actor.Term, lease *keeper.Lease) *tenancy {
+	t := &tenancy{sp: sp, part: part, term: term, lease: lease, giveUp: make(chan struct{}), ready: make(chan struct{})}
+	t.tenure = actor.NewTenure(lease.Context(), term, lease.Check)
+	return t
+}
+
+// start spawns its process. The term is recorded before the hooks run.
+func (t *tenancy) start() {
+	record, at := t.sp.n.TermRecorder(), time.Duration(0)
+	if record != nil {
+		at = record.Now()
+	}
+	system := t.sp.n.System()
+	system.Terms().Heard(t.term)
+	t.pid = system.Spawn(t.run, actor.InTenure(t.tenure), actor.OnExit(func(actor.PID, error) {
+		t.sp.host.post(hasEnded{t})
+	}))
+	if record != nil {
+		until := max(at, t.lease.Until())
+		record.Began(t.term, t.pid, at, until)
+		leased := func(until time.Duration) { record.Leased(t.term, until) }
+		if now := t.lease.OnExtend(leased); now > until {
+			leased(now)
+		}
+	}
+	close(t.ready)
+	go func() {
+		<-t.tenure.Ended()
+		t.sp.host.post(isEmpty{t})
+	}()
+}
+
+// end ends the term: everything that runs under it is told to return.
+func (t *tenancy) end(c cause) {
+	t.cause = c
+	t.tenure.End(c.error(t))
+	if record := t.sp.n.TermRecorder(); record != nil && !t.recorded {
+		t.recorded = true
+		t.lease.OnExtend(nil)
+		record.Ended(t.term, t.pid)
+	}
+}
+
+// run is the process.
+func (t *tenancy) run(p *actor.Process) error {
+	<-t.ready
+	cfg := &t.sp.cfg
+	ready := true
+	if cfg.OnGain != nil {
+		late := time.AfterFunc(cfg.Patience, func() { t.sp.host.post(isLate{t}) })
+		err := t.hook("OnGain", func() error { return cfg.OnGain(p, t.part) })
+		late.Stop()
+		if err != nil {
+			ready = false
+			t.sp.host.post(hasFailed{t, err})
+		}
+	}
+	if ready {
+		t.sp.host.post(hasGained{t})
+		select {
+		case <-t.giveUp:
+		case <-p.Done():
+		}
+	}
+	if cfg.OnLose == nil {
+		return nil
+	}
+	var why error
+	if err := t.tenure.Check(); err != nil {
+		why = cmp.Or(context.Cause(t.tenure.Context()), err)
+	}
+	if err := t.hook("OnLose", func() error { return cfg.OnLose(p, t.part, why) }); err != nil {
+		t.sp.host.post(hasFailed{t, err})
+	}
+	return nil
+}
+
+// hook calls code that is not ours. Its panic is an error.
+func (t *tenancy) hook(name string, f func() error) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			t.sp.cfg.Logger.Error("shard: a hook panicked", "space", t.sp.name, "part", t.part, "hook", name, "panic", r, "stack", string(debug.Stack()))
+			err = fmt.Errorf("%s panicked: %v", name, r)
+		}
+	}()
+	if err = f(); err != nil {
+		err = fmt.Errorf("%s: %w", name, err)
+	}
+	return err
+}
