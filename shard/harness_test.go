@@ -61,7 +61,7 @@ func (w *world) enter(n *conclavetest.Node) {
 		}
 	})
 	cfg := w.cfg
-	gain, lose := cfg.OnGain, cfg.OnLose
+	gain, lose, event := cfg.OnGain, cfg.OnLose, cfg.OnEvent
 	cfg.OnGain = func(p *actor.Process, part int) error {
 		s := &spell{node: n, part: part, term: p.Term().Number(), from: w.Now()}
 		w.mu.Lock()
@@ -91,6 +91,9 @@ func (w *world) enter(n *conclavetest.Node) {
 		return err
 	}
 	cfg.OnEvent = func(e shard.Event) {
+		if event != nil {
+			event(e)
+		}
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		w.events[e.Kind]++

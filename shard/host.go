@@ -397,7 +397,11 @@ func (h *host) begin(p *holding, a begin) {
 	t := newTenancy(h.sp, p.part, h.numbered(p.part, a.number), lease)
 	p.t = t
 	context.AfterFunc(t.tenure.Context(), func() {
-		h.post(happened{part: p.part, event: leaseEnded{number: a.number, why: endOf(context.Cause(t.tenure.Context()))}})
+		cause := context.Cause(t.tenure.Context())
+		if errors.Is(cause, ErrMoved) {
+			return // we ended it, not the lease
+		}
+		h.post(happened{part: p.part, event: leaseEnded{number: a.number, why: endOf(cause)}})
 	})
 	t.start()
 }

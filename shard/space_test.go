@@ -2,6 +2,7 @@ package shard_test
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -42,5 +43,31 @@ func TestCloseGivesPartsUpInOrder(t *testing.T) {
 		if err := w.of(w.Node(1)).Close(ctx); err != nil {
 			w.Fatal(err)
 		}
+	})
+}
+
+func TestPartsThatMoveInOrderAreNotToldAsLosses(t *testing.T) {
+	s := &store{}
+	var moved, lost atomic.Int32
+	cfg := shard.Config{Parts: 32, OnGain: s.serve}
+	cfg.OnEvent = func(e shard.Event) {
+		switch {
+		case e.Kind == shard.Lost && e.Err == nil:
+			moved.Add(1)
+		case e.Kind == shard.Lost:
+			lost.Add(1)
+		}
+	}
+	space(t, 2, cfg, func(w *world) {
+		w.balanced(32, 2)
+		before := moved.Load() // who was first may have had all
+		if err := w.of(w.Node(0)).Drain(w.Context()); err != nil {
+			w.Fatal(err)
+		}
+		w.balanced(32, 1)
+		if n := moved.Load() - before; n != 16 || lost.Load() > 0 {
+			w.Errorf("16 parts moved: %d were told as moved, and %d as lost", n, lost.Load())
+		}
+		s.check(w)
 	})
 }
