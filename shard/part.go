@@ -246,6 +246,9 @@ func (m *machine) take(e event) {
 	case ownerChanged:
 		m.known = false
 		m.dirty = m.op != 0
+		if m.phase == waiting && m.op == 0 {
+			m.reset() // it has gone, most likely: who creates at once finds out, and waits no longer than he must
+		}
 	case leaseEnded:
 		if m.runs() && e.number == m.term {
 			m.leaseEnded(e.why)
