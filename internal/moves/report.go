@@ -1,0 +1,148 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// series is what was measured of one kind of change.
+type series struct {
+	changes, moved, requests int
+	pauses, took             []time.Duration
+}
+
+func (s *series) add(pauses []time.Duration, took time.Duration, requests int) {
+	s.changes++
+	s.moved += len(pauses)
+	s.requests += requests
+	s.pauses = append(s.pauses, pauses...)
+	s.took = append(s.took, took)
+}
+
+// quantile is of sorted or unsorted times; 0 of none.
+func quantile(all []time.Duration, q float64) time.Duration {
+	if len(all) == 0 {
+		return 0
+	}
+	slices.Sort(all)
+	return all[int(q*float64(len(all)-1)+0.5)]
+}
+
+func report(set settings, join, leave, kill *series) {
+	fmt.Printf("%s\n%d parts, %d members and one more, T = %v\n", machine(), set.parts, set.nodes, set.timeout)
+	fmt.Printf("%-28s %7s %7s | %-33s | %-22s | %s\n", "", "changes", "moves", "pause of a part: p50, p99, max", "until balance: p50, max", "requests a move")
+	for _, row := range []struct {
+		what string
+		s    *series
+	}{{"a member comes", join}, {"leaves in order", leave}, {"is killed, with a guard", kill}} {
+		s := row.s
+		fmt.Printf("%-28s %7d %7d | %9s %9s %9s     | %9s %9s    | %.1f\n", row.what, s.changes, s.moved,
+			short(quantile(s.pauses, 0.5)), short(quantile(s.pauses, 0.99)), short(quantile(s.pauses, 1)),
+			short(quantile(s.took, 0.5)), short(quantile(s.took, 1)), float64(s.requests)/float64(max(s.moved, 1)))
+	}
+	fmt.Println("(until balance: from the start of the process that comes, which takes a while itself, and with the wait for others to come; requests: all of the time, heartbeats included)")
+}
+
+// wide measures a hundred members with 1,024 parts.
+func (b *bench) wide(ctx context.Context) error {
+	const processes, each = 4, 25
+	b.set.parts = 1024
+	began := time.Now()
+	var all []*party
+	for range processes {
+		p, err := b.start(each)
+		if err != nil {
+			return err
+		}
+		all = append(all, p)
+	}
+	at, err := b.balanced(ctx, all...)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("%s\n%d parts, %d members in %d processes, T = %v: in balance after %s\n", machine(), b.set.parts, processes*each, processes, b.set.timeout, short(at.Sub(began)))
+	if !rest(ctx, 20*time.Second) {
+		return ctx.Err()
+	}
+	znodes, err := b.count("zk_znode_count")
+	if err != nil {
+		return err
+	}
+	watches, err := b.count("zk_watch_count")
+	if err != nil {
+		return err
+	}
+	const quiet = 30 * time.Second
+	requests, cpu, memory, err := b.cost()
+	if err != nil {
+		return err
+	}
+	if !rest(ctx, quiet) {
+		return ctx.Err()
+	}
+	requests2, cpu2, _, err := b.cost()
+	if err != nil {
+		return err
+	}
+	fmt.Printf("at rest: %d znodes, %d watches, %.0f requests a second, %.1f %% of a core, %d MiB resident\n",
+		znodes, watches, float64(requests2-requests)/quiet.Seconds(), 100*(cpu2-cpu).Seconds()/quiet.Seconds(), memory>>20)
+	b.take()
+	began = time.Now()
+	all[0].Tell("stop")
+	if at, err = b.balanced(ctx, all[1:]...); err != nil {
+		return err
+	}
+	requests3, cpu3, _, err := b.cost()
+	if err != nil {
+		return err
+	}
+	pauses := b.take()
+	fmt.Printf("%d of them leave, one after the other: %d moves in %s, pause of a part p50 %s, p99 %s, %.1f requests and %.2f ms of CPU a move\n",
+		each, len(pauses), short(at.Sub(began)), short(quantile(pauses, 0.5)), short(quantile(pauses, 0.99)),
+		float64(requests3-requests2)/float64(max(len(pauses), 1)), 1000*(cpu3-cpu2).Seconds()/float64(max(len(pauses), 1)))
+	return nil
+}
+
+// cost is what ZooKeeper has taken so far.
+func (b *bench) cost() (requests int, cpu time.Duration, resident int, err error) {
+	if requests, err = b.requests(); err != nil {
+		return
+	}
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", b.zk.Pid(0)))
+	if err != nil {
+		return
+	}
+	fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
+	user, _ := strconv.Atoi(fields[11])
+	system, _ := strconv.Atoi(fields[12])
+	pages, _ := strconv.Atoi(fields[21])
+	return requests, time.Duration(user+system) * 10 * time.Millisecond, pages * os.Getpagesize(), nil
+}
+
+func short(d time.Duration) string {
+	if d < time.Second {
+		return fmt.Sprintf("%.1f ms", d.Seconds()*1000)
+	}
+	return fmt.Sprintf("%.2f s", d.Seconds())
+}
+
+func machine() string {
+	model := runtime.GOARCH
+	if text, err := os.ReadFile("/proc/cpuinfo"); err == nil {
+		for line := range strings.Lines(string(text)) {
+			if name, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(name) == "model name" {
+				model = strings.TrimSpace(value)
+				break
+			}
+		}
+	}
+	return fmt.Sprintf("%s, cores: %d, %s, %s", model, runtime.NumCPU(), runtime.GOOS, runtime.Version())
+}
