@@ -14,4 +14,21 @@ var (
 	// ErrOtherPlan: these bytes are a whole plan, but another version of this
 	// program wrote it, in a form that this one does not know.
 	ErrOtherPlan = errors.New("shard: a plan of another version")
+
+	// ErrNoSpace: nobody has ever opened a space of that name.
+	ErrNoSpace = errors.New("shard: no such space")
+	// ErrNoPart: the space has no part of that number.
+	ErrNoPart = errors.New("shard: no such part")
+	// ErrNoMember: the node is no member of the space (now).
+	ErrNoMember = errors.New("shard: not a member")
+	// ErrAmbiguous: several members are called that. Their ids tell them apart.
+	ErrAmbiguous = errors.New("shard: ambiguous name")
+	// ErrNoShare: the member is to own nothing, as it leaves, has not the labels that
+	// the space needs, or has too little weight.
+	ErrNoShare = errors.New("shard: the member is to own nothing")
+	// ErrHasPart: the member owns the part already.
+	ErrHasPart = errors.New("shard: it owns the part already")
+	// ErrPending: what was asked for is written down, and will come about without
+	// us; it had not when the context ended.
+	ErrPending = errors.New("shard: not yet done")
 )

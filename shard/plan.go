@@ -90,6 +90,52 @@ func (p Plan) PartsOf(id string) (parts []int) {
 	return parts
 }
 
+// Move is the plan with one part at another member, and such that Next keeps it so:
+// a member that would have more than its share, or leave its partner with less, gives
+// a part in exchange. (That is so if Next kept p; otherwise the Next of what Move
+// returns may put the part elsewhere.) It lasts until members come, go or change:
+// plans do not remember that somebody wanted a part to be there.
+//
+// It is p itself if the member has the part. It returns ErrNoPart, ErrNoMember, and
+// ErrNoShare for a member of weight 0, or one that has no part to give in exchange.
+func (p Plan) Move(part int, id string) (Plan, error) {
+	to, there := p.find(id)
+	switch {
+	case part < 0 || part >= len(p.owners):
+		return Plan{}, fmt.Errorf("%w: %d; they are 0 to %d", ErrNoPart, part, len(p.owners)-1)
+	case !there:
+		return Plan{}, fmt.Errorf("%w: %q", ErrNoMember, id)
+	case p.members[to].Weight == 0:
+		return Plan{}, fmt.Errorf("%w: %q has weight 0", ErrNoShare, id)
+	}
+	from := p.owners[part]
+	if from == to {
+		return p, nil
+	}
+	moved := Plan{p.members, slices.Clone(p.owners)}
+	moved.owners[part] = to
+	if from == unowned || p.members[from].Weight == 0 || moved.lasts() {
+		return moved, nil
+	}
+	back, highest, partner := unowned, uint64(0), hash(p.members[from].ID)
+	for i, owner := range p.owners {
+		if r := rank(partner, i); owner == to && (back == unowned || r > highest) {
+			back, highest = i, r
+		}
+	}
+	if back == unowned {
+		return Plan{}, fmt.Errorf("%w: the share of %q is less than a part, and it has none to give in exchange", ErrNoShare, id)
+	}
+	moved.owners[back] = from
+	return moved, nil
+}
+
+// lasts says whether the plan stays as it is while its members do.
+func (p Plan) lasts() bool {
+	next, err := p.Next(p.members)
+	return err == nil && next.Equal(p)
+}
+
 // Equal says whether both have the same parts, members, weights and owners.
 func (p Plan) Equal(q Plan) bool {
 	return slices.Equal(p.members, q.members) && slices.Equal(p.owners, q.owners)

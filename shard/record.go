@@ -88,13 +88,18 @@ func readMember(data []byte) (r memberRecord, id actor.NodeID, err error) {
 
 // share is what the member counts for in a plan.
 func (r memberRecord) share(needs map[string]string) int {
-	if r.Leaving {
+	if r.Leaving || !r.fits(needs) {
 		return 0
 	}
+	return r.Weight
+}
+
+// fits says whether the member has the labels that it needs to own parts.
+func (r memberRecord) fits(needs map[string]string) bool {
 	for k, v := range needs {
 		if r.Labels[k] != v {
-			return 0
+			return false
 		}
 	}
-	return r.Weight
+	return true
 }

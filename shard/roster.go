@@ -214,6 +214,9 @@ func (r *roster) lookOnce(ctx context.Context) (time.Duration, error) {
 	if err != nil {
 		return 0, err
 	}
+	if own := r.members[r.guid]; own != nil && !own.foreign && own.Leaving {
+		r.sp.part() // also if it was not we who wrote that: see DrainNode
+	}
 	members := r.counted()
 	r.sp.host.post(planned{guid: r.guid, plan: plan})
 	r.sp.show(r.members, plan)
