@@ -8,6 +8,7 @@ import (
 	"hash/crc32"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -349,7 +350,11 @@ func TestDrainNodeEndsWhenTheNodeDies(t *testing.T) {
 // Whoever asks may lose ZooKeeper, its session or an answer while it does.
 func TestMoveAndDrainOutlastTheAskersTroubles(t *testing.T) {
 	s := &store{}
-	space(t, 3, shard.Config{Parts: 12, OnGain: s.serve, OnLose: func(*actor.Process, int, error) error { time.Sleep(time.Second); return nil }}, func(w *world) {
+	slowly := func(p *actor.Process, _ int, _ error) error {
+		p.ReceiveTimeout(time.Second)
+		return nil
+	}
+	space(t, 3, shard.Config{Parts: 12, OnGain: s.serve, OnLose: slowly}, func(w *world) {
 		w.balanced(12, 3)
 		g := w.Guest("asker")
 		for name, trouble := range map[string]func(){
@@ -365,8 +370,9 @@ func TestMoveAndDrainOutlastTheAskersTroubles(t *testing.T) {
 				go func() { moved <- shard.Move(w.Context(), g.Node, spaceName, part, to) }()
 				time.Sleep(after)
 				trouble()
-				if err := <-moved; err != nil {
-					w.Errorf("%s after %v: %v", name, after, err)
+				began := w.Now()
+				if err := <-moved; err != nil || w.Now()-began > 20*time.Second {
+					w.Errorf("%s after %v: %v after %v", name, after, err, w.Now()-began)
 				}
 				if p := w.look(g).Parts[part]; p.Owner != to {
 					w.Errorf("%s after %v: %+v", name, after, p)
@@ -387,6 +393,57 @@ func TestMoveAndDrainOutlastTheAskersTroubles(t *testing.T) {
 		}
 		w.balanced(12, 2)
 		s.check(w)
+	})
+}
+
+func TestMoveWhosePlanWasNotAnsweredIsNotRefused(t *testing.T) {
+	space(t, 2, shard.Config{Parts: 8}, func(w *world) {
+		w.balanced(8, 2)
+		g := w.Guest("asker")
+		to := w.Node(0).ID()
+		part := slices.IndexFunc(w.look(g).Parts, func(p shard.PartLayout) bool { return p.Owner != to })
+		w.LoseReply(g.Index())
+		if err := shard.Move(w.Context(), g.Node, spaceName, part, to); err != nil {
+			w.Error(err)
+		}
+	})
+}
+
+func TestDrainNodeTakesBackWhatIsOnlyPlanned(t *testing.T) {
+	var slow atomic.Bool
+	var free chan struct{}
+	cfg := shard.Config{Parts: 8, OnLose: func(*actor.Process, int, error) error {
+		if slow.Load() {
+			<-free
+		}
+		return nil
+	}}
+	space(t, 2, cfg, func(w *world) {
+		free = make(chan struct{})
+		defer close(free)
+		w.balanced(8, 2)
+		w.Stop(1)
+		w.balanced(8, 1)
+		slow.Store(true)
+		id := w.Start(1).ID()
+		g := w.Guest("asker")
+		planned := func() (n int) {
+			for _, m := range w.look(g).Members {
+				if m.Node == id {
+					n += m.Planned
+				}
+			}
+			return n
+		}
+		w.Await("it to be planned for", func() bool { return planned() == 4 })
+		w.Lag(0, time.Second) // the next plan takes a while
+		w.Lag(1, time.Second)
+		if err := shard.DrainNode(w.Context(), g.Node, spaceName, id); err != nil {
+			w.Error(err)
+		}
+		if n := planned(); n != 0 {
+			w.Errorf("%d parts are planned for it", n)
+		}
 	})
 }
 
