@@ -36,6 +36,12 @@
 // and event [Stuck] says so: there is no second owner for balance's sake. At most
 // [Config].Moves parts of a node are on the move at a time.
 //
+// # From outside
+//
+// [Look] says who owns what, and who should; [Move] has a part go to another node, by
+// way of the plan, and [DrainNode] has a node own nothing. They need no Space, and a
+// guest can call them; "conclave shard" does.
+//
 // # What is guaranteed under failure
 //
 //   - A node that dies: its session ends (with a guard in milliseconds, otherwise after

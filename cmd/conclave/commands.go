@@ -25,6 +25,7 @@ var commands = []command{
 	{"dev", "serve a ZooKeeper for development: one node, in memory", dev},
 	{"gateway", "serve tasks, globals and services over HTTP, for every language", serveGateway},
 	{"guard", "run a program and end its ZooKeeper session as soon as it dies", guarding},
+	{"shard", "see who owns the parts of a space; move parts, drain nodes", shards},
 	{"task", "submit durable tasks, and see and change what has become of them", tasks},
 	{"verify", "judge what nodes have recorded: was there ever more than one holder?", verify},
 }

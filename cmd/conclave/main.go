@@ -1,8 +1,8 @@
 // Command conclave is the tool beside the library: "conclave dev" is a
 // ZooKeeper for development, "conclave guard" has what a dead program held pass
 // to others at once, "conclave verify" judges what nodes have recorded, "conclave
-// task" submits durable tasks and looks after them. Run without arguments it lists
-// what there is.
+// task" submits durable tasks and looks after them, "conclave shard" looks after who
+// owns what. Run without arguments it lists what there is.
 package main
 
 import (

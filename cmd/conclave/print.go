@@ -12,8 +12,8 @@ import (
 )
 
 // printJSON prints one JSON value on a line.
-func (s *taskSession) printJSON(v any) error {
-	e := json.NewEncoder(s.stdout)
+func (g *guest) printJSON(v any) error {
+	e := json.NewEncoder(g.stdout)
 	e.SetEscapeHTML(false)
 	return e.Encode(v)
 }
@@ -22,8 +22,8 @@ func (s *taskSession) printJSON(v any) error {
 type row []string
 
 // table prints rows under a heading, in columns.
-func (s *taskSession) table(heading row, rows []row) error {
-	w := tabwriter.NewWriter(s.stdout, 0, 0, 2, ' ', 0)
+func (g *guest) table(heading row, rows []row) error {
+	w := tabwriter.NewWriter(g.stdout, 0, 0, 2, ' ', 0)
 	for _, r := range slices.Concat([]row{heading}, rows) {
 		for i, cell := range r {
 			if r[i] = clean(cell); r[i] == "" {

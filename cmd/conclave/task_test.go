@@ -346,7 +346,7 @@ func TestFlagsAndArgumentsMix(t *testing.T) {
 func TestTablesAreClean(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	s := &taskSession{stdout: &out}
+	s := &guest{stdout: &out}
 	if err := s.table(row{"A", "B"}, []row{{"x\x1b[2J\ny", ""}}); err != nil {
 		t.Fatal(err)
 	}
