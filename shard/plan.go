@@ -114,16 +114,16 @@ func (p Plan) Move(part int, id string) (Plan, error) {
 	}
 	moved := Plan{p.members, slices.Clone(p.owners)}
 	moved.owners[part] = to
-	if from == unowned || p.members[from].Weight == 0 || moved.lasts() {
+	if from == nobody || p.members[from].Weight == 0 || moved.lasts() {
 		return moved, nil
 	}
-	back, highest, partner := unowned, uint64(0), hash(p.members[from].ID)
+	back, highest, partner := nobody, uint64(0), hash(p.members[from].ID)
 	for i, owner := range p.owners {
-		if r := rank(partner, i); owner == to && (back == unowned || r > highest) {
+		if r := rank(partner, i); owner == to && (back == nobody || r > highest) {
 			back, highest = i, r
 		}
 	}
-	if back == unowned {
+	if back == nobody {
 		return Plan{}, fmt.Errorf("%w: the share of %q is less than a part, and it has none to give in exchange", ErrNoShare, id)
 	}
 	moved.owners[back] = from
