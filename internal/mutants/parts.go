@@ -69,4 +69,25 @@ var parts = []Mutant{
 			"			m.known = false\n		case gone:\n", "		case gone:\n"}},
 		Package: "shard", Test: "TestExplorerNeverTwoOwners",
 	},
+	{
+		Name:    "part-without-its-lease",
+		Without: "the lease's hold on what runs for a part",
+		Edits: []Edit{{"shard/tenancy.go",
+			"actor.NewTenure(lease.Context(), term, lease.Check)", "actor.NewTenure(context.WithoutCancel(lease.Context()), term, func() error { return nil })"}},
+		Package: "shard", Test: "TestOwnerThatIsCutOffFromZooKeeperLosesItsPartsInTime",
+	},
+	{
+		Name:    "part-znode-before-its-code",
+		Without: "the wait for OnLose",
+		Edits: []Edit{{"shard/host.go",
+			"		close(p.t.giveUp)\n", "		close(p.t.giveUp)\n		h.post(happened{part: p.part, event: drained{number: a.number}})\n"}},
+		Package: "shard", Test: "TestFault50OwnerThatHangsWhileDrainingKeepsThePart",
+	},
+	{
+		Name:    "part-without-terms",
+		Without: "the term on what runs for a part, and on what it sends",
+		Edits: []Edit{{"shard/tenancy.go",
+			"actor.NewTenure(lease.Context(), term, lease.Check)", "actor.NewTenure(lease.Context(), actor.Term{}, lease.Check)"}},
+		Package: "shard", Test: "TestFault49EffectsNeverOverlapWhileNodesComeAndGo",
+	},
 }
