@@ -78,7 +78,7 @@ var exactlyOne = []Mutant{
 		Name:    "connection-outlives-session",
 		Without: "one connection for each session: the client goes on under a new session by itself",
 		Edits:   outlives,
-		Package: "internal/keeper", Test: "TestLeaseEndsWithItsSession",
+		Package: "internal/keeper", Test: "TestExpiredSessionIsReplacedAndItsNodeMadeAgain",
 	},
 	{
 		Name:    "lease-from-the-answer",
