@@ -12,6 +12,9 @@
 // both, under a guard or not, and reports each run of its handler; the test itself
 // is the client.
 //
+// For parts (shardprogram_linux_test.go) it takes part in a space. A process of each
+// part that it owns acts as the holder does; there is a verdict for each part.
+//
 // Wherever the same failure is played in virtual time, with exact bounds, the
 // tests here assert only what tells one mechanism from another.
 package realtest

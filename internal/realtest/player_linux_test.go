@@ -39,6 +39,7 @@ type player struct {
 	mu    sync.Mutex
 	lines []line
 	acts  []line        // of lines, those of its holders
+	tends []line        // what was served, which is not in lines
 	more  chan struct{} // closed with each line
 }
 
@@ -122,9 +123,14 @@ func launchAs(t *testing.T, role, name string, host *netns.Host, args ...string)
 func (p *player) add(l line) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.lines = append(p.lines, l)
-	if l.What == acted {
+	switch l.What {
+	case served:
+		p.tends = append(p.tends, l)
+	case acted:
 		p.acts = append(p.acts, l)
+		fallthrough
+	default:
+		p.lines = append(p.lines, l)
 	}
 	close(p.more)
 	p.more = make(chan struct{})
@@ -164,8 +170,11 @@ func (p *player) tell(order string) {
 func (p *player) said(what string) []line {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if what == acted {
+	switch what {
+	case acted:
 		return slices.Clone(p.acts)
+	case served:
+		return slices.Clone(p.tends)
 	}
 	return slices.DeleteFunc(slices.Clone(p.lines), func(l line) bool { return what != "" && l.What != what })
 }
@@ -177,8 +186,11 @@ func (p *player) await(what string, after time.Duration) line {
 	for {
 		p.mu.Lock()
 		more, lines := p.more, p.lines
-		if what == acted {
+		switch what {
+		case acted:
 			lines = p.acts
+		case served:
+			lines = p.tends
 		}
 		if k := slices.IndexFunc(lines, func(l line) bool { return l.What == what && l.At > after }); k >= 0 {
 			defer p.mu.Unlock()

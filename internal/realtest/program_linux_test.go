@@ -27,9 +27,10 @@ import (
 type line struct {
 	What    string
 	At      time.Duration // on the clock that all processes share
-	Before  time.Duration // acted: read before the check that passed
+	Before  time.Duration // acted, served: read before the check that passed
 	Cluster string        // of the term
 	Number  int64         // of the term
+	Part    int           // of a space
 	PID     string
 	From    string
 	Text    string
@@ -76,8 +77,9 @@ func clock() time.Duration {
 
 // program is a node that does as it is told on its standard input.
 type program struct {
-	node *node.Node
-	jobs jobs
+	node   *node.Node
+	jobs   jobs
+	estate estate
 
 	mu  sync.Mutex
 	out *json.Encoder
@@ -162,6 +164,12 @@ func (p *program) obey(order string) {
 		go p.ask(limit)
 	case "tasks":
 		p.openTasks(rest)
+	case "space":
+		p.openSpace(rest)
+	case "free":
+		close(p.estate.free)
+	case "leave":
+		go p.leave()
 	}
 }
 
