@@ -439,6 +439,7 @@ func (h *host) takeTenancy(item any) {
 			h.sp.tell(Event{Kind: Gained, Part: i.t.part, Term: i.t.term})
 		}
 	case hasFailed:
+		h.hearEnd(i.t)
 		i.t.failed = i.err
 		h.unlate(i.t)
 		h.sp.tell(Event{Kind: Failed, Part: i.t.part, Term: i.t.term, Err: i.err})
@@ -450,11 +451,14 @@ func (h *host) takeTenancy(item any) {
 		}
 	case hasEnded:
 		p := h.holdings[i.t.part]
+		h.hearEnd(i.t)
 		h.unlate(i.t)
 		h.step(p, broken{number: i.t.term.Number()}) // unless it was to end
 		i.t.tenure.End(ErrMoved)                     // what it has spawned ends, too
 	case isEmpty:
 		p, t := h.holdings[i.t.part], i.t
+		h.hearEnd(t)
+		h.unlate(t)
 		h.step(p, drained{number: t.term.Number()})
 		p.t = nil
 		why := error(nil)
@@ -463,6 +467,16 @@ func (h *host) takeTenancy(item any) {
 		}
 		h.sp.tell(Event{Kind: Lost, Part: t.part, Term: t.term, Err: why})
 	}
+}
+
+// hearEnd takes in that a term has ended, before what is a consequence of that: what
+// ran under it can have returned before the news has come.
+func (h *host) hearEnd(t *tenancy) {
+	cause := context.Cause(t.tenure.Context())
+	if cause == nil || errors.Is(cause, ErrMoved) {
+		return // it lasts, or we have ended it
+	}
+	h.step(h.holdings[t.part], leaseEnded{number: t.term.Number(), why: endOf(cause)})
 }
 
 // unlate takes back that OnGain is late.
