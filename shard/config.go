@@ -55,7 +55,8 @@ type Config struct {
 	// Members that have gone are planned for at once.
 	Settle time.Duration
 
-	// OnEvent is told what happens. It must not block.
+	// OnEvent is told what happens. It must not block (Drain and Close do), and may be
+	// called by several goroutines at once.
 	OnEvent func(Event)
 	// Logger; default: the node says nothing of spaces.
 	Logger *slog.Logger
@@ -127,9 +128,9 @@ type EventKind string
 // The kinds of events.
 const (
 	Gained  EventKind = "gained"  // this node owns the part, and OnGain has returned
-	Lost    EventKind = "lost"    // OnLose has returned; Err: why, nil if the part moves
-	Failed  EventKind = "failed"  // OnGain or OnLose has failed: Err
-	Stuck   EventKind = "stuck"   // OnGain or OnLose does not return; the part stays
+	Lost    EventKind = "lost"    // all that ran for the part has returned; Err: why, nil if the part moves
+	Failed  EventKind = "failed"  // OnGain or OnLose has failed, or their process was stopped: Err
+	Stuck   EventKind = "stuck"   // OnGain, OnLose or what they have spawned does not return; the part stays
 	Unstuck EventKind = "unstuck" // it has returned after all
 	Planned EventKind = "planned" // this node has written who should own what
 	Skipped EventKind = "skipped" // something foreign or damaged in ZooKeeper: Err

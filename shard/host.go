@@ -359,7 +359,7 @@ func (h *host) alarm(p *holding, a alarm) {
 	var err error
 	if a.on {
 		kind = Stuck
-		err = fmt.Errorf("shard: OnLose of part %d has not returned after %v: the part stays here", p.part, h.sp.cfg.Patience)
+		err = fmt.Errorf("shard: OnLose of part %d, or what it ran with, has not returned after %v: the part stays here", p.part, h.sp.cfg.Patience)
 		if a.what == troubleStuck {
 			err = fmt.Errorf("shard: the term of part %d is over, and what ran under it has not returned", p.part)
 		}
@@ -459,11 +459,14 @@ func (h *host) takeTenancy(item any) {
 		p, t := h.holdings[i.t.part], i.t
 		h.hearEnd(t)
 		h.unlate(t)
+		if h.sp.parting() {
+			h.step(p, unwanted{}) // whatever an old plan says
+		}
 		h.step(p, drained{number: t.term.Number()})
 		p.t = nil
-		why := error(nil)
-		if t.cause != causeDrained {
-			why = t.cause.error(t)
+		why := t.cause.error(t)
+		if why == ErrMoved {
+			why = nil
 		}
 		h.sp.tell(Event{Kind: Lost, Part: t.part, Term: t.term, Err: why})
 	}

@@ -3,9 +3,11 @@ package shard_test
 import (
 	"errors"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"conclave/actor"
 	"conclave/internal/keeper"
 	"conclave/shard"
 )
@@ -36,5 +38,93 @@ func TestTermsThatAllEndAtOnceAreToldAsWhatTheyAre(t *testing.T) {
 		mu.Unlock()
 		w.MendZooKeeper(0)
 		w.balanced(512, 1)
+	})
+}
+
+func TestOnLoseHearsThatOnGainHasFailed(t *testing.T) {
+	noDisk := errors.New("no disk")
+	var mu sync.Mutex
+	var whys []error
+	cfg := shard.Config{Parts: 8}
+	cfg.OnGain = func(p *actor.Process, part int) error {
+		if part < 4 {
+			return noDisk
+		}
+		return nil
+	}
+	cfg.OnLose = func(p *actor.Process, part int, why error) error {
+		if part < 4 {
+			mu.Lock()
+			defer mu.Unlock()
+			whys = append(whys, why)
+		}
+		return nil
+	}
+	space(t, 1, cfg, func(w *world) {
+		time.Sleep(time.Minute)
+		mu.Lock()
+		defer mu.Unlock()
+		if len(whys) < 8 {
+			w.Errorf("OnLose was called %d times only", len(whys))
+		}
+		for _, why := range whys {
+			if !errors.Is(why, noDisk) {
+				w.Fatalf("why is %v", why)
+			}
+		}
+	})
+}
+
+func TestOnLoseHearsThatItsProcessWasStopped(t *testing.T) {
+	crash := errors.New("crash")
+	why := make(chan error, 16)
+	var told atomic.Pointer[shard.Event]
+	var once atomic.Bool
+	cfg := shard.Config{Parts: 1}
+	cfg.OnGain = func(p *actor.Process, part int) error {
+		if once.CompareAndSwap(false, true) {
+			p.Spawn(func(*actor.Process) error { return crash }, actor.Linked())
+		}
+		return nil
+	}
+	cfg.OnLose = func(p *actor.Process, part int, w error) error { why <- w; return nil }
+	cfg.OnEvent = func(e shard.Event) {
+		if e.Kind == shard.Lost {
+			told.CompareAndSwap(nil, &e)
+		}
+	}
+	space(t, 1, cfg, func(w *world) {
+		w.Await("the part to be lost", func() bool { return told.Load() != nil })
+		if err := <-why; !errors.Is(err, crash) {
+			w.Errorf("OnLose was told %v", err)
+		}
+		if err := told.Load().Err; !errors.Is(err, crash) {
+			w.Errorf("the event says %v", err)
+		}
+		w.balanced(1, 1)
+	})
+}
+
+// The node's session can be over before the last of it is told.
+func TestPartsOfANodeThatStopsAreNotToldAsFailures(t *testing.T) {
+	var mu sync.Mutex
+	var wrong []error
+	cfg := shard.Config{Parts: 32}
+	cfg.OnEvent = func(e shard.Event) {
+		mu.Lock()
+		defer mu.Unlock()
+		if e.Kind == shard.Failed || e.Kind == shard.Lost && e.Err != nil && !errors.Is(e.Err, keeper.ErrSessionLost) {
+			wrong = append(wrong, e.Err)
+		}
+	}
+	space(t, 2, cfg, func(w *world) {
+		w.balanced(32, 2)
+		w.Stop(0)
+		w.balanced(32, 1)
+		mu.Lock()
+		defer mu.Unlock()
+		if len(wrong) > 0 {
+			w.Errorf("%d: %v", len(wrong), wrong[0])
+		}
 	})
 }

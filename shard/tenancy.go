@@ -3,6 +3,7 @@ package shard
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"runtime/debug"
 	"time"
@@ -90,34 +91,42 @@ func (t *tenancy) end(c cause) {
 func (t *tenancy) run(p *actor.Process) error {
 	<-t.ready
 	cfg := &t.sp.cfg
-	ready := true
+	var why error // nil: it is given up in order
 	if cfg.OnGain != nil {
 		late := time.AfterFunc(cfg.Patience, func() { t.sp.host.post(isLate{t}) })
-		err := t.hook("OnGain", func() error { return cfg.OnGain(p, t.part) })
+		why = t.hook("OnGain", func() error { return cfg.OnGain(p, t.part) })
 		late.Stop()
-		if err != nil {
-			ready = false
-			t.sp.host.post(hasFailed{t, err})
-		}
 	}
-	if ready {
+	if why == nil {
 		t.sp.host.post(hasGained{t})
 		select {
 		case <-t.giveUp:
 		case <-p.Done():
+			why = t.stopped(p)
 		}
+	}
+	if err := t.tenure.Check(); err != nil {
+		why = cmp.Or(context.Cause(t.tenure.Context()), err)
+	} else if why != nil {
+		t.sp.host.post(hasFailed{t, why})
 	}
 	if cfg.OnLose == nil {
 		return nil
-	}
-	var why error
-	if err := t.tenure.Check(); err != nil {
-		why = cmp.Or(context.Cause(t.tenure.Context()), err)
 	}
 	if err := t.hook("OnLose", func() error { return cfg.OnLose(p, t.part, why) }); err != nil {
 		t.sp.host.post(hasFailed{t, err})
 	}
 	return nil
+}
+
+// stopped is why p was stopped while the term lasts: by what it is linked with, say. A
+// node that stops does so in order.
+func (t *tenancy) stopped(p *actor.Process) error {
+	cause := context.Cause(p)
+	if errors.Is(cause, actor.Shutdown) {
+		return nil
+	}
+	return fmt.Errorf("the part's process was stopped: %w", cause)
 }
 
 // hook calls code that is not ours. Its panic is an error.
