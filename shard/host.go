@@ -150,6 +150,9 @@ func (h *host) run() {
 			l.Release()
 		}
 	}
+	for _, ch := range h.waiting { // the node has stopped: nothing is held any more
+		close(ch)
+	}
 	h.mu.Lock()
 	left := h.inbox
 	h.inbox = nil

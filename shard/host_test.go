@@ -1,6 +1,7 @@
 package shard_test
 
 import (
+	"context"
 	"errors"
 	"sync"
 	"sync/atomic"
@@ -126,5 +127,26 @@ func TestPartsOfANodeThatStopsAreNotToldAsFailures(t *testing.T) {
 		if len(wrong) > 0 {
 			w.Errorf("%d: %v", len(wrong), wrong[0])
 		}
+	})
+}
+
+func TestDrainEndsWithItsNode(t *testing.T) {
+	var free chan struct{}
+	cfg := shard.Config{Parts: 4}
+	cfg.OnLose = func(p *actor.Process, part int, _ error) error { <-free; return nil }
+	space(t, 1, cfg, func(w *world) {
+		free = make(chan struct{})
+		w.balanced(4, 1)
+		left := make(chan error, 2)
+		sp := w.of(w.Node(0))
+		go func() { left <- sp.Drain(context.Background()) }()
+		go func() { left <- sp.Close(context.Background()) }()
+		time.Sleep(time.Second)
+		w.Kill(0) // which cannot end what hangs
+		time.Sleep(time.Minute)
+		if len(left) != 2 {
+			w.Errorf("%d of Drain and Close have returned when their node had stopped", len(left))
+		}
+		close(free)
 	})
 }
