@@ -44,8 +44,8 @@ type Config struct {
 	// p has spawned are told to stop.
 	OnLose func(p *actor.Process, part int, why error) error
 
-	// Moves is how many parts this node gives up at a time for others to have them; the
-	// default is 8.
+	// Moves is how many parts this node gives up at a time for others to have them, those
+	// aside that are Stuck; the default is 8.
 	Moves int
 	// Patience is how long OnGain and OnLose may take before event Stuck tells of it;
 	// the default is 10 s.

@@ -34,7 +34,7 @@
 // new owner, who has watched it, makes its own, verifies it, has the lease, and begins
 // ([Config].OnGain). If the old owner does not come to an end, the part stays with it,
 // and event [Stuck] says so: there is no second owner for balance's sake. At most
-// [Config].Moves parts of a node are on the move at a time.
+// [Config].Moves parts of a node are on the move at a time, those aside that are stuck.
 //
 // # From outside
 //

@@ -249,11 +249,12 @@ func (h *host) planned(plan Plan) {
 	}
 }
 
-// move has parts that others are to own drained, so many at a time.
+// move has parts that others are to own drained, so many at a time. One that hangs does
+// not count: it must not hold up the others.
 func (h *host) move() {
 	busy := 0
 	for _, p := range h.holdings {
-		if p.state.phase == draining {
+		if p.state.phase == draining && !p.state.slow {
 			busy++
 		}
 	}

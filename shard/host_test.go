@@ -150,3 +150,25 @@ func TestDrainEndsWithItsNode(t *testing.T) {
 		close(free)
 	})
 }
+
+func TestPartThatHangsWhileDrainingHoldsUpNoOther(t *testing.T) {
+	var free chan struct{}
+	cfg := shard.Config{Parts: 16, Moves: 1}
+	cfg.OnLose = func(p *actor.Process, part int, _ error) error {
+		if part%2 == 0 {
+			<-free
+		}
+		return nil
+	}
+	space(t, 1, cfg, func(w *world) {
+		free = make(chan struct{})
+		w.balanced(16, 1)
+		left := make(chan error, 1)
+		go func() { left <- w.of(w.Node(0)).Drain(w.Context()) }()
+		w.AwaitWithin(5*time.Minute, "the parts that do not hang to go", func() bool { _, sum := w.loads(); return sum == 8 })
+		close(free)
+		if err := <-left; err != nil {
+			w.Error(err)
+		}
+	})
+}
