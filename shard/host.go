@@ -42,6 +42,7 @@ type host struct {
 type holding struct {
 	part   int
 	state  part
+	at     time.Duration // of its last step
 	leases map[uint64]*keeper.Lease
 	t      *tenancy // nil: no term
 	err    error    // of the last request that failed
@@ -169,17 +170,17 @@ func (h *host) run() {
 
 // rest is how long until the first part wants to be woken; 0: none does.
 func (h *host) rest() time.Duration {
-	now := h.now()
 	var first time.Duration
 	for _, p := range h.holdings {
-		if at := p.state.wakes(now); at != 0 && (first == 0 || at < first) {
+		// What has come due since its last step is due still.
+		if at := p.state.wakes(p.at); at != 0 && (first == 0 || at < first) {
 			first = at
 		}
 	}
 	if first == 0 {
 		return 0
 	}
-	return max(first-now, 1)
+	return max(first-h.now(), 1)
 }
 
 // take deals with one item of the inbox.
@@ -323,7 +324,8 @@ func (h *host) owned(part int) (actor.Term, bool) {
 
 // step lets a part's machine go on and does what it wants.
 func (h *host) step(p *holding, e event) {
-	next, actions := step(p.state, e, h.now())
+	p.at = h.now()
+	next, actions := step(p.state, e, p.at)
 	p.state = next
 	for _, a := range actions {
 		h.do(p, a)
@@ -437,6 +439,7 @@ func (c cause) error(t *tenancy) error {
 func (h *host) takeTenancy(item any) {
 	switch i := item.(type) {
 	case hasGained:
+		i.t.tried = true
 		if p := h.holdings[i.t.part]; p.t == i.t && p.state.runs() {
 			h.terms.Store(i.t.part, i.t)
 			h.unlate(i.t)
@@ -444,16 +447,17 @@ func (h *host) takeTenancy(item any) {
 		}
 	case hasFailed:
 		h.hearEnd(i.t)
-		i.t.failed = i.err
+		i.t.failed, i.t.tried = i.err, true
 		h.unlate(i.t)
 		h.sp.tell(Event{Kind: Failed, Part: i.t.part, Term: i.t.term, Err: i.err})
 		h.step(h.holdings[i.t.part], broken{number: i.t.term.Number()})
 	case isLate:
-		if p := h.holdings[i.t.part]; p.t == i.t && !i.t.late {
+		if p := h.holdings[i.t.part]; p.t == i.t && !i.t.tried {
 			i.t.late = true
 			h.sp.tell(Event{Kind: Stuck, Part: i.t.part, Term: i.t.term, Err: fmt.Errorf("shard: OnGain of part %d has not returned after %v", i.t.part, h.sp.cfg.Patience)})
 		}
 	case hasEnded:
+		i.t.tried = true
 		p := h.holdings[i.t.part]
 		h.hearEnd(i.t)
 		h.unlate(i.t)

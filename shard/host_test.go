@@ -172,3 +172,15 @@ func TestPartThatHangsWhileDrainingHoldsUpNoOther(t *testing.T) {
 		}
 	})
 }
+
+func TestStuckIsTakenBackAlways(t *testing.T) {
+	cfg := shard.Config{Parts: 64, Patience: 3 * time.Second}
+	cfg.OnGain = func(p *actor.Process, part int) error { time.Sleep(3 * time.Second); return nil }
+	space(t, 1, cfg, func(w *world) {
+		w.balanced(64, 1)
+		time.Sleep(time.Second)
+		if on, off := w.told(shard.Stuck), w.told(shard.Unstuck); on != off {
+			w.Errorf("%d alarms, %d of them taken back", on, off)
+		}
+	})
+}

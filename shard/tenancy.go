@@ -26,7 +26,8 @@ type tenancy struct {
 
 	// The host's own.
 	failed   error // of a hook
-	late     bool  // OnGain is, and that was told
+	tried    bool  // OnGain has returned
+	late     bool  // it has not in time, and that was told
 	cause    cause // why it has ended
 	recorded bool  // that it has
 }
