@@ -189,10 +189,14 @@ func (h *host) take(item any) {
 	case newSession:
 		h.session, h.guid = i.session, i.guid
 		go func() {
-			<-i.session.Done()
-			h.post(sessionDone{i.session})
+			select {
+			case <-i.session.Done():
+				h.post(sessionDone{i.session})
+			case <-h.ended:
+			}
 		}()
 		for _, p := range h.holdings {
+			h.step(p, unwanted{}) // it was another member that the plan had parts for
 			h.step(p, sessionUp{id: i.session.ID(), t: i.session.Timeout()})
 		}
 	case sessionDone:

@@ -3,9 +3,11 @@ package shard_test
 import (
 	"context"
 	"errors"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"conclave/actor"
@@ -183,4 +185,61 @@ func TestStuckIsTakenBackAlways(t *testing.T) {
 			w.Errorf("%d alarms, %d of them taken back", on, off)
 		}
 	})
+}
+
+func TestSpacesThatAreClosedLeaveNothingBehind(t *testing.T) {
+	space(t, 1, shard.Config{Parts: 8}, func(w *world) {
+		w.balanced(8, 1)
+		n := w.Node(0)
+		again := func() {
+			sp, err := shard.Open(w.Context(), n.Node, "other", shard.Config{Parts: 4})
+			if err != nil {
+				w.Fatal(err)
+			}
+			w.Await("all parts", func() bool { _, owned := sp.Owned(3); return owned })
+			if err := sp.Close(w.Context()); err != nil {
+				w.Fatal(err)
+			}
+			synctest.Wait()
+		}
+		again()
+		before := runtime.NumGoroutine()
+		for range 20 {
+			again()
+		}
+		if after := runtime.NumGoroutine(); after > before+5 {
+			w.Errorf("%d goroutines, and %d after 20 spaces were opened and closed", before, after)
+		}
+	})
+}
+
+// Its member is another, which the plan that it has seen knows nothing of.
+func TestNewSessionWantsNothingUntilAPlanSaysSo(t *testing.T) {
+	space(t, 3, shard.Config{Parts: 12}, func(w *world) {
+		w.balanced(12, 3)
+		w.makePlanUnreadable()
+		w.ExpireSession(0)
+		time.Sleep(10 * time.Second)
+		if all, _ := w.loads(); all[0] != 0 {
+			w.Errorf("%d parts are owned that no plan gives it", all[0])
+		}
+		w.forced = time.Second
+	})
+}
+
+// makePlanUnreadable makes the plan one of a later version of the program.
+func (w *world) makePlanUnreadable() {
+	w.Helper()
+	k := w.Node(0).Keeper()
+	session, err := k.Session(w.Context())
+	if err != nil {
+		w.Fatal(err)
+	}
+	data, _, err := session.Get(w.Context(), k.Paths().SpacePlan(spaceName), nil)
+	if err != nil {
+		w.Fatal(err)
+	}
+	if _, err := session.Set(w.Context(), k.Paths().SpacePlan(spaceName), shard.LaterPlan(data), keeper.AnyVersion); err != nil {
+		w.Fatal(err)
+	}
 }
