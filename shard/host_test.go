@@ -177,7 +177,7 @@ func TestPartThatHangsWhileDrainingHoldsUpNoOther(t *testing.T) {
 
 func TestStuckIsTakenBackAlways(t *testing.T) {
 	cfg := shard.Config{Parts: 64, Patience: 3 * time.Second}
-	cfg.OnGain = func(p *actor.Process, part int) error { time.Sleep(3 * time.Second); return nil }
+	cfg.OnGain = func(p *actor.Process, part int) error { <-time.After(cfg.Patience); return nil }
 	space(t, 1, cfg, func(w *world) {
 		w.balanced(64, 1)
 		time.Sleep(time.Second)
@@ -242,4 +242,109 @@ func (w *world) makePlanUnreadable() {
 	if _, err := session.Set(w.Context(), k.Paths().SpacePlan(spaceName), shard.LaterPlan(data), keeper.AnyVersion); err != nil {
 		w.Fatal(err)
 	}
+}
+
+func TestSpaceThatIsDeletedByHandIsMadeAgain(t *testing.T) {
+	s := &store{}
+	space(t, 3, shard.Config{Parts: 12, OnGain: s.serve}, func(w *world) {
+		k := w.Node(0).Keeper()
+		paths := k.Paths()
+		for _, only := range []string{paths.SpaceOwners(spaceName), paths.SpaceMembers(spaceName), paths.Space(spaceName)} {
+			w.balanced(12, 3)
+			session, err := k.Session(w.Context())
+			if err != nil {
+				w.Fatal(err)
+			}
+			var remove func(path string) error
+			remove = func(path string) error {
+				for {
+					err := session.Delete(w.Context(), path, keeper.AnyVersion)
+					if !errors.Is(err, keeper.ErrNotEmpty) {
+						return err
+					}
+					names, _, err := session.Children(w.Context(), path, nil)
+					if err != nil {
+						return err
+					}
+					for _, name := range names {
+						if err := remove(path + "/" + name); err != nil && !errors.Is(err, keeper.ErrNoNode) {
+							return err
+						}
+					}
+				}
+			}
+			if err := remove(only); err != nil {
+				w.Fatal(err)
+			}
+			time.Sleep(10 * time.Second)
+			w.balanced(12, 3)
+		}
+		sp, err := shard.Open(w.Context(), w.Guest("g").Node, spaceName, shard.Config{Watch: true})
+		if err != nil || sp.Parts() != 12 {
+			w.Errorf("it has %d parts: %v", sp.Parts(), err)
+		}
+		w.forced = time.Second
+		s.check(w)
+	})
+}
+
+func TestZnodesWithOddNamesAreReadOnce(t *testing.T) {
+	space(t, 2, shard.Config{Parts: 8}, func(w *world) {
+		w.balanced(8, 2)
+		k := w.Node(0).Keeper()
+		session, err := k.Session(w.Context())
+		if err != nil {
+			w.Fatal(err)
+		}
+		if _, err := session.Create(w.Context(), k.Paths().SpaceMembers(spaceName)+"/100%", []byte("hello"), keeper.Persistent); err != nil {
+			w.Fatal(err)
+		}
+		w.ZooKeeper().ResetRequests()
+		time.Sleep(time.Second)
+		if n := w.ZooKeeper().Requests()["getChildren2"]; n > 20 {
+			w.Errorf("%d looks in a second (%v)", n, w.ZooKeeper().Requests())
+		}
+		w.Await("it to be told of", func() bool { return w.told(shard.Skipped) >= 2 })
+	})
+}
+
+func TestWhatCannotBeReadIsReadAgainAfterAPause(t *testing.T) {
+	space(t, 2, shard.Config{Parts: 8}, func(w *world) {
+		w.balanced(8, 2)
+		w.makePlanUnreadable()
+		w.ZooKeeper().ResetRequests()
+		time.Sleep(time.Minute)
+		if n := w.ZooKeeper().Requests()["getData"]; n > 200 {
+			w.Errorf("%d reads in a minute (%v)", n, w.ZooKeeper().Requests())
+		}
+		if _, sum := w.loads(); sum != 8 {
+			w.Errorf("%d of 8 parts are owned", sum)
+		}
+		if w.told(shard.Refused) == 0 {
+			w.Error("nobody was told")
+		}
+	})
+}
+
+// Nodes that have taken the settings from the znode know them when it has to be made anew.
+func TestSpaceIsMadeAgainAsItWas(t *testing.T) {
+	space(t, 1, shard.Config{Parts: 12}, func(w *world) {
+		w.balanced(12, 1)
+		sp, err := shard.Open(w.Context(), w.Guest("g").Node, spaceName, shard.Config{Watch: true})
+		if err != nil {
+			w.Fatal(err)
+		}
+		w.Stop(0)
+		w.ZooKeeper().Wipe()
+		w.mu.Lock()
+		w.spells = nil // in another cluster terms begin anew
+		w.mu.Unlock()
+		time.Sleep(time.Minute)
+		w.Start(0)
+		time.Sleep(time.Minute)
+		w.balanced(12, 1)
+		if _, _, err := sp.PartOwner(w.Context(), 11); err != nil {
+			w.Error(err)
+		}
+	})
 }

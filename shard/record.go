@@ -97,7 +97,7 @@ func (r memberRecord) share(needs map[string]string) int {
 // fits says whether the member has the labels that it needs to own parts.
 func (r memberRecord) fits(needs map[string]string) bool {
 	for k, v := range needs {
-		if r.Labels[k] != v {
+		if has, ok := r.Labels[k]; !ok || has != v {
 			return false
 		}
 	}

@@ -25,6 +25,9 @@ type roster struct {
 	members map[string]*listed
 	wake    chan struct{}
 	turn    turn
+	pause   time.Duration // before the next look, after one that came to nothing
+
+	atMembers, atPlan, atNoPlan, atOwners lookout
 }
 
 // listed is a member as its znode tells of it.
@@ -67,9 +70,10 @@ func (r *roster) inSession(s *keeper.Session) {
 		case <-stop:
 		}
 	}()
-	*r = roster{sp: r.sp, s: s, members: make(map[string]*listed), wake: make(chan struct{}, 1)}
+	r = &roster{sp: r.sp, s: s, members: make(map[string]*listed), wake: make(chan struct{}, 1)}
+	r.atMembers.poke, r.atPlan.poke, r.atNoPlan.poke, r.atOwners.poke = r.poke, r.poke, r.poke, r.poke
 	defer r.quit()
-	if !r.insist(ctx, "the space cannot be opened", r.prepare) || !r.insist(ctx, "the member's znode cannot be had", r.join) {
+	if !r.insist(ctx, "the space cannot be opened", r.enter) {
 		return
 	}
 	r.sp.host.post(newSession{s, r.guid})
@@ -111,6 +115,14 @@ func (r *roster) insist(ctx context.Context, what string, f func(context.Context
 	}
 }
 
+// enter makes what the space needs, and this member's znode in it.
+func (r *roster) enter(ctx context.Context) error {
+	if err := r.prepare(ctx); err != nil {
+		return err
+	}
+	return r.join(ctx)
+}
+
 // prepare makes what the space needs, or compares it with what is there.
 func (r *roster) prepare(ctx context.Context) error {
 	paths := r.sp.k.Paths()
@@ -118,7 +130,7 @@ func (r *roster) prepare(ctx context.Context) error {
 		path string
 		data []byte
 	}{
-		{paths.Shards(), nil}, {paths.Space(r.sp.name), encode(settingsOf(r.sp.cfg))},
+		{paths.Shards(), nil}, {paths.Space(r.sp.name), encode(r.sp.settings())},
 		{paths.SpaceMembers(r.sp.name), nil}, {paths.SpaceOwners(r.sp.name), nil},
 	} {
 		_, err := r.s.Create(ctx, z.path, z.data, keeper.Persistent)
@@ -187,7 +199,8 @@ func (r *roster) poke() {
 	}
 }
 
-// lookAgain is how often everything is read although no watch has fired.
+// lookAgain is how often the members' list and the plan are read although no watch has
+// fired.
 const lookAgain = 30 * time.Second
 
 // look reads who is there and what is planned, tells the host, and writes the next
@@ -198,17 +211,20 @@ func (r *roster) look(ctx context.Context) time.Duration {
 		if !errors.Is(err, keeper.ErrNotConnected) && !errors.Is(err, keeper.ErrUnknownOutcome) {
 			r.sp.refused(err)
 		}
-		return retryMin
+		r.pause = min(max(2*r.pause, retryMin), retryMax)
+		return r.pause
 	}
+	r.pause = 0
 	return wait
 }
 
 func (r *roster) lookOnce(ctx context.Context) (time.Duration, error) {
-	if err := r.readMembers(ctx); err != nil {
+	whole, err := r.readMembers(ctx)
+	if err != nil {
 		return 0, err
 	}
-	if r.guid != "" && r.members[r.guid] == nil { // somebody has deleted it
-		return 0, r.join(ctx)
+	if !whole || r.guid != "" && r.members[r.guid] == nil { // somebody has deleted it
+		return 0, r.enter(ctx)
 	}
 	plan, version, err := r.readPlan(ctx)
 	if err != nil {
@@ -242,12 +258,22 @@ func (r *roster) lookOnce(ctx context.Context) (time.Duration, error) {
 	return 0, err // and read it
 }
 
-// readMembers lists the members and reads those that are new or have changed.
-func (r *roster) readMembers(ctx context.Context) error {
+// readMembers lists the members and reads those that are new or have changed. It says
+// false when the space is not as prepare has left it.
+func (r *roster) readMembers(ctx context.Context) (whole bool, err error) {
 	paths := r.sp.k.Paths()
-	names, _, err := r.s.Children(ctx, paths.SpaceMembers(r.sp.name), r.poke)
+	stat, whole, err := r.s.Exists(ctx, paths.SpaceOwners(r.sp.name), r.atOwners.watch())
+	r.atOwners.read(stat.Mzxid, err)
+	if err != nil || !whole {
+		return false, err
+	}
+	names, stat, err := r.s.Children(ctx, paths.SpaceMembers(r.sp.name), r.atMembers.watch())
+	r.atMembers.read(stat.Pzxid, err)
+	if errors.Is(err, keeper.ErrNoNode) {
+		return false, nil
+	}
 	if err != nil {
-		return err
+		return false, err
 	}
 	for name := range r.members {
 		if !slices.Contains(names, name) {
@@ -259,14 +285,14 @@ func (r *roster) readMembers(ctx context.Context) error {
 			continue
 		}
 		m := &listed{}
-		data, stat, err := r.s.Get(ctx, paths.SpaceMember(r.sp.name, name), func() { r.sp.changed(m); r.poke() })
+		path := paths.SpaceMembers(r.sp.name) + "/" + name // it may be one that we would have escaped
+		data, stat, err := r.s.Get(ctx, path, func() { r.sp.changed(m); r.poke() })
 		if errors.Is(err, keeper.ErrNoNode) {
-			delete(r.members, name)
-			r.poke() // list again
+			delete(r.members, name) // and the list has changed
 			continue
 		}
 		if err != nil {
-			return err
+			return false, err
 		}
 		if m.memberRecord, m.id, err = readMember(data); err == nil {
 			err = Member{ID: name, Weight: m.Weight}.Check()
@@ -277,7 +303,7 @@ func (r *roster) readMembers(ctx context.Context) error {
 		}
 		r.members[name] = m
 	}
-	return nil
+	return true, nil
 }
 
 func errNotEphemeral(stat keeper.Stat) error {
@@ -305,15 +331,18 @@ func (r *roster) counted() (all []Member) {
 
 // readPlan reads the plan. One that cannot be read is as none.
 func (r *roster) readPlan(ctx context.Context) (p Plan, version int32, err error) {
-	data, stat, err := r.s.Get(ctx, r.sp.k.Paths().SpacePlan(r.sp.name), r.poke)
+	path := r.sp.k.Paths().SpacePlan(r.sp.name)
+	data, stat, err := r.s.Get(ctx, path, r.atPlan.watch())
+	r.atPlan.read(stat.Mzxid, err)
 	if errors.Is(err, keeper.ErrNoNode) {
 		p, _ = NewPlan(r.sp.parts)
 		// Watched, as it may come.
-		if _, there, err := r.s.Exists(ctx, r.sp.k.Paths().SpacePlan(r.sp.name), r.poke); err != nil || there {
+		stat, there, err := r.s.Exists(ctx, path, r.atNoPlan.watch())
+		r.atNoPlan.read(stat.Mzxid, err)
+		if there {
 			r.poke()
-			return p, noPlan, err
 		}
-		return p, noPlan, nil
+		return p, noPlan, err
 	}
 	if err != nil {
 		return p, 0, err

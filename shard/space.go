@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"sync"
 
 	"conclave/actor"
@@ -133,12 +134,27 @@ func (sp *Space) agree(data []byte) error {
 		if err == nil && s.Parts != sp.parts {
 			err = fmt.Errorf("%w: it had %d parts, and has %d", ErrMismatch, sp.parts, s.Parts)
 		}
+		if err == nil && !maps.Equal(s.Needs, sp.needs) {
+			err = fmt.Errorf("%w: members needed the labels %v, and need %v", ErrMismatch, sp.needs, s.Needs)
+		}
 		return err
 	default:
 	}
 	sp.err, sp.parts, sp.needs = err, s.Parts, s.Needs
 	close(sp.opened)
 	return err
+}
+
+// settings are those that are known, if the space has to be made again.
+func (sp *Space) settings() settings {
+	select {
+	case <-sp.opened:
+		if sp.err == nil {
+			return settings{Version: recordVersion, Parts: sp.parts, Needs: sp.needs}
+		}
+	default:
+	}
+	return settingsOf(sp.cfg)
 }
 
 // part asks for no parts any more.
