@@ -230,16 +230,19 @@ func (h *host) take(item any) {
 	}
 }
 
-// planned wants what the plan gives us, and nothing else.
+// planned wants what the plan gives us, and nothing else. Who leaves wants nothing new:
+// the plan may be of a time when nobody knew that.
 func (h *host) planned(plan Plan) {
 	ours := make(map[int]bool)
 	if h.guid != "" && !h.resign.Load() {
+		leaves := h.sp.parting()
 		for _, part := range plan.PartsOf(h.guid) {
-			ours[part] = true
+			p := h.holdings[part]
+			ours[part] = !leaves || p != nil && p.t != nil
 		}
 	}
-	for part := range ours {
-		if h.holdings[part] == nil {
+	for part, is := range ours {
+		if is && h.holdings[part] == nil {
 			p := &holding{part: part, state: newPart(h.sp.cfg.Patience), leases: make(map[uint64]*keeper.Lease)}
 			h.holdings[part] = p
 			h.step(p, sessionUp{id: h.session.ID(), t: h.session.Timeout()})

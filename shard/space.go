@@ -214,7 +214,8 @@ func termScope(space string, part int) string {
 
 // Drain has this node own nothing any more: its parts move to other members. It waits
 // until they have, or ctx ends; then what has not moved yet goes on moving. It is a
-// member without parts from then on. node.Drain does the same.
+// member without parts from then on. node.Drain and node.Stop begin the same, and do not
+// wait until others have the parts; Stop waits for every OnLose, as long as it may.
 func (sp *Space) Drain(ctx context.Context) error {
 	sp.part()
 	return sp.host.wait(ctx)

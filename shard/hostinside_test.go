@@ -21,3 +21,18 @@ func TestPartIsWokenAlthoughOthersHaveNewsThen(t *testing.T) {
 		}
 	})
 }
+
+// Drain may have returned: this node held nothing.
+func TestNodeThatLeavesWantsNothingNew(t *testing.T) {
+	plan, err := newPlan(t, 4).Next([]Member{{ID: "us", Weight: 1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sp := &Space{leave: make(chan struct{})}
+	sp.part()
+	h := &host{sp: sp, start: time.Now(), guid: "us", holdings: make(map[int]*holding)}
+	h.planned(plan)
+	if len(h.holdings) > 0 {
+		t.Errorf("it wants %d parts", len(h.holdings))
+	}
+}
