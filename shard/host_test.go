@@ -348,3 +348,30 @@ func TestSpaceIsMadeAgainAsItWas(t *testing.T) {
 		}
 	})
 }
+
+func TestPlanThatIsLostMovesNothing(t *testing.T) {
+	space(t, 3, shard.Config{Parts: 30}, func(w *world) {
+		w.balanced(30, 3)
+		k := w.Node(0).Keeper()
+		session, err := k.Session(w.Context())
+		if err != nil {
+			w.Fatal(err)
+		}
+		path := k.Paths().SpacePlan(spaceName)
+		spoil := func() error {
+			_, err := session.Set(w.Context(), path, []byte("?"), keeper.AnyVersion)
+			return err
+		}
+		remove := func() error { return session.Delete(w.Context(), path, keeper.AnyVersion) }
+		for _, do := range []func() error{spoil, remove, spoil} {
+			before, plans := len(w.spells), w.told(shard.Planned)
+			if err := do(); err != nil {
+				w.Fatal(err)
+			}
+			time.Sleep(20 * time.Second)
+			if n := len(w.spells) - before; n != 0 || w.told(shard.Planned) == plans {
+				w.Errorf("%d parts have moved, %d plans were written", n, w.told(shard.Planned)-plans)
+			}
+		}
+	})
+}

@@ -25,6 +25,7 @@ type roster struct {
 	members map[string]*listed
 	wake    chan struct{}
 	turn    turn
+	last    Plan          // that was read, in any session
 	pause   time.Duration // before the next look, after one that came to nothing
 
 	atMembers, atPlan, atNoPlan, atOwners lookout
@@ -70,7 +71,9 @@ func (r *roster) inSession(s *keeper.Session) {
 		case <-stop:
 		}
 	}()
-	r = &roster{sp: r.sp, s: s, members: make(map[string]*listed), wake: make(chan struct{}, 1)}
+	last := &r.last
+	r = &roster{sp: r.sp, s: s, last: r.last, members: make(map[string]*listed), wake: make(chan struct{}, 1)}
+	defer func() { *last = r.last }()
 	r.atMembers.poke, r.atPlan.poke, r.atNoPlan.poke, r.atOwners.poke = r.poke, r.poke, r.poke, r.poke
 	defer r.quit()
 	if !r.insist(ctx, "the space cannot be opened", r.enter) {
@@ -233,10 +236,18 @@ func (r *roster) lookOnce(ctx context.Context) (time.Duration, error) {
 	if own := r.members[r.guid]; own != nil && !own.foreign && own.Leaving {
 		r.sp.part() // also if it was not we who wrote that: see DrainNode
 	}
+	there := plan.Parts() > 0
+	if there {
+		r.last = plan
+	} else if plan = r.last; plan.Parts() == 0 {
+		if plan, err = NewPlan(r.sp.parts); err != nil {
+			return 0, err
+		}
+	}
 	members := r.counted()
 	r.sp.host.post(planned{guid: r.guid, plan: plan})
 	r.sp.show(r.members, plan)
-	if r.sp.cfg.Watch || plan.IsFor(members) {
+	if r.sp.cfg.Watch || there && plan.IsFor(members) {
 		r.turn = turn{}
 		return lookAgain, nil
 	}
@@ -329,13 +340,13 @@ func (r *roster) counted() (all []Member) {
 	return all
 }
 
-// readPlan reads the plan. One that cannot be read is as none.
+// readPlan reads the plan. One that is damaged is as none: it has no parts. Then the next
+// is made from the last that was seen.
 func (r *roster) readPlan(ctx context.Context) (p Plan, version int32, err error) {
 	path := r.sp.k.Paths().SpacePlan(r.sp.name)
 	data, stat, err := r.s.Get(ctx, path, r.atPlan.watch())
 	r.atPlan.read(stat.Mzxid, err)
 	if errors.Is(err, keeper.ErrNoNode) {
-		p, _ = NewPlan(r.sp.parts)
 		// Watched, as it may come.
 		stat, there, err := r.s.Exists(ctx, path, r.atNoPlan.watch())
 		r.atNoPlan.read(stat.Mzxid, err)
@@ -352,11 +363,9 @@ func (r *roster) readPlan(ctx context.Context) (p Plan, version int32, err error
 			return p, 0, err // a later version's: what it wants is not for us to change
 		}
 		r.sp.skipped(err)
-		p, _ = NewPlan(r.sp.parts)
-	}
-	if p.Parts() != r.sp.parts {
+	} else if p.Parts() != r.sp.parts {
 		r.sp.skipped(fmt.Errorf("%w: it is of %d parts, the space has %d", ErrBadPlan, p.Parts(), r.sp.parts))
-		p, _ = NewPlan(r.sp.parts)
+		p = Plan{}
 	}
 	return p, stat.Version, nil
 }
