@@ -10,7 +10,9 @@ import (
 
 // The bounds keep the largest plan under the 900 KB that a znode may have.
 const (
-	// MaxParts is how many parts a space may have. The least is 1.
+	// MaxParts is how many parts a space may have. The least is 1. (One heartbeat
+	// checks all that a node owns, in all of its spaces: with names of 50 bytes there
+	// is room for about 4,000. What does not fit is refused, and has no owner.)
 	MaxParts = 4096
 	// MaxMembers is how many members a space may have.
 	MaxMembers = 4096
