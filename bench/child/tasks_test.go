@@ -2,6 +2,7 @@ package child
 
 import (
 	"maps"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -12,7 +13,7 @@ import (
 type queue struct {
 	begins, takes, answers time.Duration
 	begun                  func([]byte)
-	done                   int
+	done                   atomic.Int64
 }
 
 func (q *queue) Work(begun func([]byte)) []string {
@@ -32,12 +33,12 @@ func (q *queue) Do(body []byte) error {
 		q.begun(body)
 	}
 	time.Sleep(q.takes)
-	q.done++
+	q.done.Add(1)
 	return nil
 }
 
 // Transactions are three for each task.
-func (q *queue) Transactions() (float64, error) { return 3 * float64(q.done), nil }
+func (q *queue) Transactions() (float64, error) { return 3 * float64(q.done.Load()), nil }
 
 func TestThroughputIsThatOfAllSubmitters(t *testing.T) {
 	for name, rate := range map[string]float64{"T1x1": 100, "T1x16": 1600, "T1x256": 25600, "T1p4 submit": 25600} {
