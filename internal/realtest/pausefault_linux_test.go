@@ -40,8 +40,8 @@ func TestFault04HolderIsPausedForLongerThanItsSession(t *testing.T) {
 		t.Errorf("the name passed from %s with %d to %s with %d", old.player, old.number, next.player, next.number)
 	}
 	d.await(got, next.first)
+	woken := clock() // before: it may be quicker than we are
 	a.signal(syscall.SIGCONT)
-	woken := clock()
 	a.await(string(node.TermEnded), woken)
 	for _, l := range a.said(acted) {
 		if l.Before > fault {

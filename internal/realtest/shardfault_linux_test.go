@@ -197,8 +197,8 @@ func TestOwnerOfPartsIsStopped(t *testing.T) {
 		fault := clock()
 		old := s.reigns()
 		f(fault)
+		woken := clock() // before: it may be quicker than we are
 		a.signal(syscall.SIGCONT)
-		woken := clock()
 		s.shared(woken, 0, a, b)
 		highest := make(map[int]int64)
 		for part, all := range old {
