@@ -42,6 +42,7 @@ type candidacy struct {
 	leaving  []chan error
 
 	handing     *handOver // the last
+	early       []any     // questions about a candidate that is being created
 	backing     []goBack  // those whose candidate has to be replaced yet
 	inheritance inheritance
 }

@@ -118,6 +118,10 @@ func (c *candidacy) takeTransfer(item any) bool {
 		c.handing = &i
 		c.step(transfer{number: i.number})
 	case goBack:
+		if c.mayComeToStandAs(i.candidate) {
+			c.early = append(c.early, i)
+			return true
+		}
 		if !c.standsAs(i.candidate) {
 			i.done <- c.notCandidate(i.candidate)
 			return true
@@ -125,6 +129,10 @@ func (c *candidacy) takeTransfer(item any) bool {
 		c.backing = append(c.backing, i)
 		c.step(stepBack{name: i.candidate})
 	case expected:
+		if c.mayComeToStandAs(i.candidate) {
+			c.early = append(c.early, i)
+			return true
+		}
 		if !c.standsAs(i.candidate) {
 			i.done <- c.notCandidate(i.candidate)
 			return true
@@ -152,13 +160,25 @@ func (c *candidacy) standsAs(candidate string) bool {
 	return candidate != "" && c.state.mine == candidate && c.state.mayStepBack()
 }
 
+// mayComeToStandAs says whether that candidate is the one that is being created:
+// others can see its znode before we have heard that it is there.
+func (c *candidacy) mayComeToStandAs(candidate string) bool {
+	p, ok := parsePlace(candidate)
+	return ok && p.guid == c.state.guid && (c.state.phase == creating || c.state.phase == unsure)
+}
+
 func (c *candidacy) notCandidate(candidate string) error {
 	return fmt.Errorf("%q, %s: %w", c.name, candidate, ErrNotCandidate)
 }
 
-// stepped tells those whose candidate has been replaced by another, after each
-// step.
+// stepped takes in, after each step, what has come too early, and tells those whose
+// candidate has been replaced by another.
 func (c *candidacy) stepped() {
+	early := c.early
+	c.early = nil
+	for _, item := range early {
+		c.takeTransfer(item)
+	}
 	if len(c.backing) == 0 {
 		return
 	}
@@ -195,7 +215,7 @@ func (c *candidacy) pass(a pass) {
 
 // leaveTransfer answers whoever still waits when the candidacy has finished.
 func (c *candidacy) leaveTransfer(items []any) {
-	for _, item := range items {
+	for _, item := range append(c.early, items...) {
 		switch i := item.(type) {
 		case handOver:
 			i.done <- ErrClosed

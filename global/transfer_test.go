@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"conclave/actor"
+	"conclave/zkdev"
 )
 
 // heir notes what it is given and takes its time with the rest.
@@ -73,6 +76,47 @@ func TestLineIsInTheOrderOfTheCandidates(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// A candidate's znode can be seen by others before its own node has heard that it is
+// there. Who asks about it then is answered when that has been heard.
+func TestQuestionAboutACandidateThatIsJustBeingMadeWaits(t *testing.T) {
+	for what, ask := range map[string]func(*Globals, Standing, actor.NodeID, int64) error{
+		"expect": func(g *Globals, s Standing, from actor.NodeID, number int64) error {
+			return g.Expect(short(), "boss", s.Candidate, from, number)
+		},
+		"step back": func(g *Globals, s Standing, _ actor.NodeID, _ int64) error {
+			return g.StepBack(short(), "boss", s.Candidate)
+		},
+	} {
+		t.Run(what, func(t *testing.T) {
+			bubble(t, func(t *testing.T, c *cluster) {
+				a, b := c.join("a"), c.join("b")
+				a.register("boss", Run(idles))
+				session := b.session().ID()
+				remove := c.dev.Inject(func(r zkdev.Request) zkdev.Fault {
+					if r.Session == session && slices.ContainsFunc(r.Paths, func(p string) bool { return strings.Contains(p, "/boss/") }) {
+						return zkdev.HoldReply
+					}
+					return zkdev.NoFault
+				})
+				go b.g.Register(short(), "boss", Run(idles))
+				c.await("b's znode", func() bool { return len(a.line("boss")) == 2 })
+				remove()
+				line := a.line("boss")
+				answer := make(chan error, 1)
+				go func() { answer <- ask(b.g, line[1], a.system.Node(), line[0].Number) }()
+				synctest.Wait()
+				if len(answer) > 0 {
+					t.Fatalf("answered before it could be known: %v", <-answer)
+				}
+				c.dev.ReleaseReplies(session)
+				if err := <-answer; err != nil {
+					t.Error(err)
+				}
+			})
+		})
+	}
 }
 
 func TestCandidateStepsBackWithoutDisturbingTheHolder(t *testing.T) {
