@@ -7,7 +7,7 @@ package shard
 // loseSession forgets what went with the session. Its znode goes by itself, perhaps
 // late: then the next create finds it, as another session's, and waits.
 func (m *machine) loseSession() {
-	m.session, m.suspended = 0, false
+	m.session = 0
 	m.op = 0
 	switch m.phase {
 	case owned, draining:

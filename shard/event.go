@@ -12,10 +12,7 @@ type (
 	wanted   struct{} // the plan gives this node the part
 	unwanted struct{} // the plan gives it to another, or to nobody
 	drainNow struct{} // the part, owned and unwanted, has its turn to move
-	// The node leaves: as unwanted, but it drains at once, and nothing is waited for
-	// that ZooKeeper cannot answer now. What is left then goes with the session,
-	// which has to end, too.
-	closing struct{}
+	closing  struct{} // the node leaves: as unwanted, but it drains at once
 
 	// The session.
 	sessionUp struct {
@@ -23,10 +20,6 @@ type (
 		t  time.Duration // its negotiated timeout
 	}
 	sessionLost struct{ id int64 }
-	connection  struct { // suspended or resumed
-		id int64
-		up bool
-	}
 
 	// Answers to requests. Each request gets exactly one, with its number.
 	created   struct{ op uint64 } // to create: the znode is there, and ours

@@ -55,9 +55,8 @@ type part struct {
 	wanted  bool // the plan gives us the part
 	closing bool // the node leaves
 
-	session   int64 // 0: none
-	timeout   time.Duration
-	suspended bool
+	session int64 // 0: none
+	timeout time.Duration
 
 	phase phase
 	made  int64 // czxid of our znode, once it has been read; 0: there is none that we know of
@@ -122,7 +121,7 @@ func (s part) wakes(now time.Duration) time.Duration {
 			at = t
 		}
 	}
-	if s.op == 0 && s.connected() {
+	if s.op == 0 && s.session != 0 {
 		soonest(s.retryAt)
 	}
 	switch s.phase {
@@ -143,8 +142,6 @@ func (s part) wakes(now time.Duration) time.Duration {
 	}
 	return at
 }
-
-func (s part) connected() bool { return s.session != 0 && !s.suspended }
 
 // mayDrain says whether the part is owned and should not be: it waits for
 // drainNow. How many of a node's parts are on the move at a time is not for the
@@ -200,18 +197,11 @@ func (m *machine) take(e event) {
 			break
 		}
 		m.loseSession()
-		m.session, m.timeout, m.suspended = e.id, e.t, false
+		m.session, m.timeout = e.id, e.t
 		m.tries, m.retryAt = 0, 0
 	case sessionLost:
 		if e.id == m.session {
 			m.loseSession()
-		}
-	case connection:
-		if e.id == m.session {
-			m.suspended = !e.up
-			if e.up {
-				m.tries, m.retryAt = 0, 0
-			}
 		}
 	case created:
 		if m.answer(e.op) {

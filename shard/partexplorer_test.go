@@ -209,7 +209,6 @@ func (w *partWorld) moment() {
 			n.away = w.now + w.span(2*partT)
 		}
 		n.drop()
-		n.feed(connection{id: n.session, up: false})
 	case w.chance(1) && n.connected:
 		w.tell("%d: its follower is cut off", n.id)
 		n.cut = true

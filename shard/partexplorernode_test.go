@@ -289,7 +289,7 @@ func (n *partNode) loseSession() {
 		n.late = append(n.late, failed{op: requestOf(a), why: over})
 	}
 	if n.w.rand.IntN(4) == 0 {
-		n.late = append(n.late, sessionLost{id: old}, connection{id: old})
+		n.late = append(n.late, sessionLost{id: old})
 	}
 	n.requests, n.inbox = nil, nil
 	if n.w.rand.IntN(2) == 0 { // it is told in either order

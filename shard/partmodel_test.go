@@ -26,7 +26,6 @@ func (n *partNode) connect() {
 	if n.session != 0 {
 		w.tell("%d: resumes", n.id)
 		w.touched[n.session] = w.now
-		n.feed(connection{id: n.session, up: true})
 		n.fire()
 		return
 	}

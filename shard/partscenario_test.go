@@ -197,10 +197,6 @@ func (r *partScenario) feed(text []string) {
 		r.step(sessionUp{id: id, t: 8 * time.Second})
 	case "lost":
 		r.step(sessionLost{id: w.number("session", r.state.session)})
-	case "suspended":
-		r.step(connection{id: r.state.session, up: false})
-	case "resumed":
-		r.step(connection{id: r.state.session, up: true})
 	case "created":
 		r.step(created{op: w.op("create")})
 	case "exists":

@@ -5,12 +5,7 @@ package shard
 // What each phase calls for, once what happened has been noted.
 
 func (m *machine) proceed() {
-	if m.closing && !m.connected() && !m.runs() && m.phase != stopping {
-		// What is left goes with the session.
-		m.op = 0
-		m.reset()
-	}
-	ready := m.op == 0 && m.connected() && m.now >= m.retryAt
+	ready := m.op == 0 && m.session != 0 && m.now >= m.retryAt
 	switch m.phase {
 	case idle:
 		if m.wanted && ready && m.now >= m.standAt {
