@@ -1,12 +1,9 @@
 package shard
 
 import (
-	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"conclave/actor"
@@ -20,12 +17,11 @@ type host struct {
 	start time.Time
 	terms sync.Map // part -> *tenancy, of those that are owned, for others to look at
 
-	mu     sync.Mutex
-	inbox  []any
-	wake   chan struct{}
-	over   bool
-	ended  chan struct{} // closed when the loop is
-	resign atomic.Bool   // everything is to be given up at once
+	mu    sync.Mutex
+	inbox []any
+	wake  chan struct{}
+	over  bool
+	ended chan struct{} // closed when the loop is
 
 	// The loop's own.
 	ctx      context.Context // of requests
@@ -35,17 +31,8 @@ type host struct {
 	session  *keeper.Session
 	guid     string
 	holdings map[int]*holding
+	resign   bool            // everything is to be given up at once
 	waiting  []chan struct{} // told when nothing is held
-}
-
-// holding is one part.
-type holding struct {
-	part   int
-	state  part
-	at     time.Duration // of its last step
-	leases map[uint64]*keeper.Lease
-	t      *tenancy // nil: no term
-	err    error    // of the last request that failed
 }
 
 // What comes into the inbox beside what tenancies say.
@@ -113,7 +100,7 @@ func (h *host) run() {
 		h.mu.Lock()
 		items := h.inbox
 		h.inbox = nil
-		if h.sp.ctx.Err() != nil || len(items) == 0 && h.resign.Load() && h.finished() {
+		if h.sp.ctx.Err() != nil || len(items) == 0 && h.resign && h.finished() {
 			h.over, h.inbox = true, items
 			h.mu.Unlock()
 			break
@@ -221,12 +208,12 @@ func (h *host) take(item any) {
 	case waits:
 		h.waiting = append(h.waiting, i.ch)
 	case giveUpAll:
-		h.resign.Store(true)
+		h.resign = true
 		for _, p := range h.holdings {
 			h.step(p, closing{})
 		}
-	default:
-		h.takeTenancy(item)
+	case news:
+		h.hear(i)
 	}
 }
 
@@ -234,7 +221,7 @@ func (h *host) take(item any) {
 // the plan may be of a time when nobody knew that.
 func (h *host) planned(plan Plan) {
 	ours := make(map[int]bool)
-	if h.guid != "" && !h.resign.Load() {
+	if h.guid != "" && !h.resign {
 		leaves := h.sp.parting()
 		for _, part := range plan.PartsOf(h.guid) {
 			p := h.holdings[part]
@@ -327,194 +314,4 @@ func (h *host) owned(part int) (actor.Term, bool) {
 		return actor.Term{}, false
 	}
 	return t.(*tenancy).term, true
-}
-
-// step lets a part's machine go on and does what it wants.
-func (h *host) step(p *holding, e event) {
-	p.at = h.now()
-	next, actions := step(p.state, e, p.at)
-	p.state = next
-	for _, a := range actions {
-		h.do(p, a)
-	}
-}
-
-func (h *host) do(p *holding, a action) {
-	switch a := a.(type) {
-	case create:
-		h.create(p.part, a)
-	case read:
-		h.read(p.part, a)
-	case claim:
-		h.claim(p.part, a)
-	case remove:
-		h.remove(p.part, a)
-	case begin:
-		h.begin(p, a)
-	case drain:
-		close(p.t.giveUp)
-	case end:
-		h.end(p, a)
-	case release:
-		if l := p.leases[a.lease]; l != nil {
-			delete(p.leases, a.lease)
-			l.Release()
-		}
-	case alarm:
-		h.alarm(p, a)
-	case report:
-		h.report(p, a)
-	}
-}
-
-func (h *host) alarm(p *holding, a alarm) {
-	kind := Unstuck
-	var err error
-	if a.on {
-		kind = Stuck
-		err = fmt.Errorf("shard: OnLose of part %d, or what it ran with, has not returned after %v: the part stays here", p.part, h.sp.cfg.Patience)
-		if a.what == troubleStuck {
-			err = fmt.Errorf("shard: the term of part %d is over, and what ran under it has not returned", p.part)
-		}
-	}
-	h.sp.tell(Event{Kind: kind, Part: p.part, Term: h.numbered(p.part, a.number), Err: err})
-}
-
-func (h *host) report(p *holding, a report) {
-	path := h.sp.k.Paths().SpaceOwner(h.sp.name, p.part)
-	switch a.what {
-	case reportStrange:
-		h.sp.tell(Event{Kind: Skipped, Part: p.part, Err: fmt.Errorf("shard: %s is not ephemeral, so not of ours: nobody can own the part until it is deleted", path)})
-	case reportRefused:
-		h.sp.tell(Event{Kind: Refused, Part: p.part, Err: fmt.Errorf("shard: part %d: %w", p.part, p.err)})
-	case reportWentBack:
-		h.sp.tell(Event{Kind: Refused, Part: p.part, Err: fmt.Errorf("shard: part %d: ZooKeeper numbers its transactions from an earlier point than before: was it restored from an old copy?", p.part)})
-	}
-}
-
-// numbered is the term of that number in the present cluster.
-func (h *host) numbered(part int, number int64) actor.Term {
-	if t := h.holdings[part].t; t != nil && t.term.Number() == number {
-		return t.term
-	}
-	cluster := ""
-	if h.session != nil {
-		cluster = h.session.ClusterID()
-	}
-	return h.sp.term(cluster, part, number)
-}
-
-// begin begins a term under the lease that the claim has brought.
-func (h *host) begin(p *holding, a begin) {
-	lease := p.leases[a.lease]
-	t := newTenancy(h.sp, p.part, h.numbered(p.part, a.number), lease)
-	p.t = t
-	context.AfterFunc(t.tenure.Context(), func() {
-		cause := context.Cause(t.tenure.Context())
-		if errors.Is(cause, ErrMoved) {
-			return // we ended it, not the lease
-		}
-		h.post(happened{part: p.part, event: leaseEnded{number: a.number, why: endOf(cause)}})
-	})
-	t.start()
-}
-
-// end ends it: everything in it is told to return.
-func (h *host) end(p *holding, a end) {
-	h.terms.CompareAndDelete(p.part, p.t)
-	p.t.end(a.cause)
-}
-
-// error is what those who ran under the term are told.
-func (c cause) error(t *tenancy) error {
-	switch c {
-	case causeDrained:
-		return ErrMoved
-	case causeLapsed:
-		return keeper.ErrLeaseLapsed
-	case causeSession:
-		return keeper.ErrSessionLost
-	case causeDeleted:
-		return keeper.ErrOwnerGone
-	case causeOutdone:
-		return actor.ErrTermOver
-	}
-	return cmp.Or(t.failed, error(ErrMoved))
-}
-
-// takeTenancy takes in what a term's process says.
-func (h *host) takeTenancy(item any) {
-	switch i := item.(type) {
-	case hasGained:
-		i.t.tried = true
-		if p := h.holdings[i.t.part]; p.t == i.t && p.state.runs() {
-			h.terms.Store(i.t.part, i.t)
-			h.unlate(i.t)
-			h.sp.tell(Event{Kind: Gained, Part: i.t.part, Term: i.t.term})
-		}
-	case hasFailed:
-		h.hearEnd(i.t)
-		i.t.failed, i.t.tried = i.err, true
-		h.unlate(i.t)
-		h.sp.tell(Event{Kind: Failed, Part: i.t.part, Term: i.t.term, Err: i.err})
-		h.step(h.holdings[i.t.part], broken{number: i.t.term.Number()})
-	case isLate:
-		if p := h.holdings[i.t.part]; p.t == i.t && !i.t.tried {
-			i.t.late = true
-			h.sp.tell(Event{Kind: Stuck, Part: i.t.part, Term: i.t.term, Err: fmt.Errorf("shard: OnGain of part %d has not returned after %v", i.t.part, h.sp.cfg.Patience)})
-		}
-	case hasEnded:
-		i.t.tried = true
-		p := h.holdings[i.t.part]
-		h.hearEnd(i.t)
-		h.unlate(i.t)
-		h.step(p, broken{number: i.t.term.Number()}) // unless it was to end
-		i.t.tenure.End(ErrMoved)                     // what it has spawned ends, too
-	case isEmpty:
-		p, t := h.holdings[i.t.part], i.t
-		h.hearEnd(t)
-		h.unlate(t)
-		if h.sp.parting() {
-			h.step(p, unwanted{}) // whatever an old plan says
-		}
-		h.step(p, drained{number: t.term.Number()})
-		p.t = nil
-		why := t.cause.error(t)
-		if why == ErrMoved {
-			why = nil
-		}
-		h.sp.tell(Event{Kind: Lost, Part: t.part, Term: t.term, Err: why})
-	}
-}
-
-// hearEnd takes in that a term has ended, before what is a consequence of that: what
-// ran under it can have returned before the news has come.
-func (h *host) hearEnd(t *tenancy) {
-	cause := context.Cause(t.tenure.Context())
-	if cause == nil || errors.Is(cause, ErrMoved) {
-		return // it lasts, or we have ended it
-	}
-	h.step(h.holdings[t.part], leaseEnded{number: t.term.Number(), why: endOf(cause)})
-}
-
-// unlate takes back that OnGain is late.
-func (h *host) unlate(t *tenancy) {
-	if t.late {
-		t.late = false
-		h.sp.tell(Event{Kind: Unstuck, Part: t.part, Term: t.term})
-	}
-}
-
-// endOf says why a tenure's context ended.
-func endOf(cause error) why {
-	switch {
-	case errors.Is(cause, keeper.ErrSessionLost), errors.Is(cause, keeper.ErrClosed):
-		return over
-	case errors.Is(cause, keeper.ErrOwnerGone):
-		return gone
-	case errors.Is(cause, actor.ErrTermOver):
-		return outdone
-	default:
-		return lapsed
-	}
 }

@@ -32,16 +32,22 @@ type tenancy struct {
 	recorded bool  // that it has
 }
 
-// What comes to the host from a tenancy.
-type (
-	hasGained struct{ t *tenancy }
-	hasFailed struct {
-		t   *tenancy
-		err error
-	}
-	hasEnded struct{ t *tenancy } // its process has; others under the term may run yet
-	isEmpty  struct{ t *tenancy } // all have
-	isLate   struct{ t *tenancy } // OnGain is
+// news is what comes to the host from a tenancy.
+type news struct {
+	t    *tenancy
+	what tidings
+	err  error // of hookFailed
+}
+
+type tidings uint8
+
+const (
+	gained       tidings = iota + 1 // OnGain has returned well
+	late                            // it has not in time, unless it has meanwhile
+	hookFailed                      // one of the two
+	processEnded                    // others under the term may run yet
+	allEnded
+	tenureOver
 )
 
 // newTenancy begins a term under the lease that the claim has brought.
@@ -60,7 +66,7 @@ func (t *tenancy) start() {
 	system := t.sp.n.System()
 	system.Terms().Heard(t.term)
 	t.pid = system.Spawn(t.run, actor.InTenure(t.tenure), actor.OnExit(func(actor.PID, error) {
-		t.sp.host.post(hasEnded{t})
+		t.sp.host.post(news{t: t, what: processEnded})
 	}))
 	if record != nil {
 		until := max(at, t.lease.Until())
@@ -73,7 +79,7 @@ func (t *tenancy) start() {
 	close(t.ready)
 	go func() {
 		<-t.tenure.Ended()
-		t.sp.host.post(isEmpty{t})
+		t.sp.host.post(news{t: t, what: allEnded})
 	}()
 }
 
@@ -94,12 +100,12 @@ func (t *tenancy) run(p *actor.Process) error {
 	cfg := &t.sp.cfg
 	var why error // nil: it is given up in order
 	if cfg.OnGain != nil {
-		late := time.AfterFunc(cfg.Patience, func() { t.sp.host.post(isLate{t}) })
+		clock := time.AfterFunc(cfg.Patience, func() { t.sp.host.post(news{t: t, what: late}) })
 		why = t.hook("OnGain", func() error { return cfg.OnGain(p, t.part) })
-		late.Stop()
+		clock.Stop()
 	}
 	if why == nil {
-		t.sp.host.post(hasGained{t})
+		t.sp.host.post(news{t: t, what: gained})
 		select {
 		case <-t.giveUp:
 		case <-p.Done():
@@ -109,13 +115,13 @@ func (t *tenancy) run(p *actor.Process) error {
 	if err := t.tenure.Check(); err != nil {
 		why = cmp.Or(context.Cause(t.tenure.Context()), err)
 	} else if why != nil {
-		t.sp.host.post(hasFailed{t, why})
+		t.sp.host.post(news{t, hookFailed, why})
 	}
 	if cfg.OnLose == nil {
 		return nil
 	}
 	if err := t.hook("OnLose", func() error { return cfg.OnLose(p, t.part, why) }); err != nil {
-		t.sp.host.post(hasFailed{t, err})
+		t.sp.host.post(news{t, hookFailed, err})
 	}
 	return nil
 }

@@ -79,7 +79,7 @@ var parts = []Mutant{
 	{
 		Name:    "part-znode-before-its-code",
 		Without: "the wait for OnLose",
-		Edits: []Edit{{"shard/host.go",
+		Edits: []Edit{{"shard/holding.go",
 			"		close(p.t.giveUp)\n", "		close(p.t.giveUp)\n		h.post(happened{part: p.part, event: drained{number: a.number}})\n"}},
 		Package: "shard", Test: "TestFault50OwnerThatHangsWhileDrainingKeepsThePart",
 	},
