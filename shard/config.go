@@ -44,6 +44,30 @@ type Config struct {
 	// p has spawned are told to stop.
 	OnLose func(p *actor.Process, part int, why error) error
 
+	// Entity gives the code of a key's process, which is started by the first message to
+	// the key ([Space.Send], [Call]) at the owner of its part, under the part's term:
+	// one process for a key in the whole cluster, and none until the one before it has
+	// ended. It is told to end, by an error of Receive ([actor.Normal]), when it has read
+	// all of its mail and the part moves, or it has been idle; it saves what has to be
+	// kept and returns. [Stateful] is the short way. Nil: keys have no processes here. It
+	// must be the same on all nodes.
+	Entity func(key string) actor.Func
+	// Mailbox of a key's process; the default is the node's.
+	Mailbox actor.Mailbox
+	// Idle is how long a key's process may be without mail before it is told to end; one
+	// that owes an answer or has a timer set is not idle. The default is two minutes;
+	// below zero: for ever.
+	Idle time.Duration
+	// Serve gives the code of a part's own process, which is started when OnGain has
+	// returned and runs as long as the part is owned; mail reaches it with
+	// [Space.SendPart] and [Space.RequestPart]. It is told to end as a key's process is.
+	// If it ends by itself, the part is given back, and claimed anew after a pause. Nil:
+	// parts have no processes of their own.
+	Serve func(part int) actor.Func
+	// Wait is how long a message to a key or a part waits at most for an owner that takes
+	// it; the default is 30 s. The caller's context may end it sooner.
+	Wait time.Duration
+
 	// Moves is how many parts this node gives up at a time for others to have them, those
 	// aside that are Stuck; the default is 8.
 	Moves int

@@ -1,0 +1,24 @@
+package shard
+
+import "conclave/actor"
+
+// Stateful is a key's process that is loaded, handles its messages one by one, and is
+// saved: what Config.Entity needs, for state of type S.
+//
+//	shard.Config{Entity: shard.Stateful[Account]{Load: load, Receive: receive, Save: save}.Entity}
+type Stateful[S any] struct {
+	// Load reads what is kept of the key, before the first message. An error ends the
+	// process: the next message has it tried again. Nil: it begins with a zero S.
+	Load func(p *actor.Process, key string) (S, error)
+	// Receive handles one message. An error ends the process with that reason, and
+	// nothing is saved.
+	Receive func(p *actor.Process, key string, state *S, m actor.Message) error
+	// Save keeps the state, when the process ends in order while the term lasts: the part
+	// moves, or the key was idle. p's term number is the fence for outside stores. It is
+	// not called when the lease has lapsed or the node has died: what must not be lost is
+	// saved in Receive, before the answer. Nil: nothing is kept.
+	Save func(p *actor.Process, key string, state *S) error
+}
+
+// Entity is for Config.Entity.
+func (s Stateful[S]) Entity(key string) actor.Func { panic("soon") }
