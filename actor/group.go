@@ -69,7 +69,7 @@ func (s *System) Notify(pid PID, body any) bool {
 	if b.policy == Wait {
 		full = b.size() >= b.limit
 	}
-	if b.closed || full {
+	if b.door != doorOpen || full {
 		b.mu.Unlock()
 		return false
 	}

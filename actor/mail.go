@@ -94,7 +94,7 @@ func (p *Process) openCalls(mail []Mail) (rest []Mail, calls []openCall, over []
 func (p *Process) pushMail(mail []Mail, calls []openCall) (int, pushed) {
 	b := &p.box
 	b.mu.Lock()
-	if b.closed {
+	if b.door != doorOpen {
 		b.mu.Unlock()
 		return 0, pushClosed
 	}

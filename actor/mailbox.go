@@ -79,6 +79,15 @@ const (
 	pushStale // a higher term was heard of since the message was admitted
 )
 
+// door says whether mail is let in.
+type door uint8
+
+const (
+	doorOpen   door = iota
+	doorSealed      // signals are: see System.Seal
+	doorClosed      // the process has ended
+)
+
 // mailbox is where others leave messages for one process. Senders append to in
 // under the mutex. The process takes one batch at a time: a little mail as a
 // whole, of much mail the oldest segment, and leaves the empty room of the batch
@@ -93,7 +102,7 @@ type mailbox struct {
 	unread      atomic.Int64 // those that the process has taken, but not consumed
 	wantsRelief atomic.Bool
 	policy      Policy
-	closed      bool
+	door        door
 	waiting     waitingFor // the process must be roused for that
 	paused      bool       // senders elsewhere were told to pause
 
@@ -206,7 +215,7 @@ func (p *Process) push(from PID, body any, c *claims, reserve bool) pushed {
 	b := &p.box
 	signal := isSignal(body)
 	b.mu.Lock()
-	if b.closed {
+	if b.door != doorOpen && (!signal || b.door == doorClosed) {
 		b.mu.Unlock()
 		return pushClosed
 	}

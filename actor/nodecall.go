@@ -62,20 +62,27 @@ func (c *nodeCalls) nodeLost(node unique.Handle[NodeID], why func(to PID) error)
 
 // SendConfirmed is Send that waits until the message is in the mailbox of its
 // receiver, or certainly is not. The errors are those of a call; nil says
-// nothing about whether the receiver will read it.
+// nothing about whether the receiver will read it. If ctx is a process, or comes from
+// one, the message goes under its term.
 func (s *System) SendConfirmed(ctx context.Context, to PID, body any) error {
 	_, err := s.await(ctx, Envelope{Kind: KindMessage, From: s.self, To: to, Body: body})
 	return err
 }
 
 // Request makes a call from outside any process and waits for the reply until
-// ctx is done. See [Call] for how it can fail.
+// ctx is done. See [Call] for how it can fail, and SendConfirmed for its term.
 func (s *System) Request(ctx context.Context, to PID, body any) (Message, error) {
 	return s.await(ctx, Envelope{Kind: KindCall, From: s.self, To: to, Body: body})
 }
 
 // await sends e and waits for what answers it.
 func (s *System) await(ctx context.Context, e Envelope) (Message, error) {
+	if p := ProcessOf(ctx); p != nil && p.sys == s && p.tenure != nil {
+		if err := p.CheckTerm(); err != nil {
+			return Message{}, err
+		}
+		e.Term = p.Term()
+	}
 	if s.cfg.Tracer == nil {
 		return s.awaitAnswer(ctx, e)
 	}

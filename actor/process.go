@@ -82,6 +82,7 @@ type ties struct {
 	ends     []func(PID, error)
 	started  func() // tells the supervisor
 	timers   *Timer // pending; they end with the process
+	sealed   error  // the reason to stop with when all mail is read; nil: not sealed
 	tracing  *tracing
 	callers  map[caller]*openCall // the calls from other nodes; nil: not needed yet
 }
@@ -130,6 +131,9 @@ func (p *Process) Err() error {
 // Value is that of the message which the process works on, if the system has a
 // Tracer; it also lets contexts derived from p find what they derive from.
 func (p *Process) Value(key any) any {
+	if key == (within{}) {
+		return p
+	}
 	if p.sys.cfg.Tracer != nil {
 		if ctx := p.traced(); ctx != nil {
 			if v := ctx.Value(key); v != nil {
@@ -252,6 +256,11 @@ func (p *Process) runHandler() {
 		}
 		var m Message
 		if !p.next(&m) {
+			if p.box.door == doorSealed {
+				p.box.mu.Unlock()
+				p.readAll()
+				continue
+			}
 			if idle = !p.stopping.Load(); idle {
 				p.box.waiting = waitingMail
 				p.sleeps++

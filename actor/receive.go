@@ -124,6 +124,11 @@ func (p *Process) fallAsleep(w waitingFor) bool {
 			b.mu.Unlock()
 			return false
 		}
+		if w == waitingMail && b.door == doorSealed {
+			b.mu.Unlock()
+			p.readAll()
+			return false
+		}
 		if b.unread.Load() != int64(p.left) { // the count that others see may be behind
 			b.unread.Store(int64(p.left))
 		}

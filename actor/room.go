@@ -6,7 +6,7 @@ func (p *Process) room() <-chan struct{} {
 	b := &p.box
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.closed {
+	if b.door != doorOpen {
 		return nil
 	}
 	// First say that relief is wanted, then look: the process publishes its
@@ -55,5 +55,5 @@ func (p *Process) full() bool {
 	b := &p.box
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return !b.closed && b.paused
+	return b.door == doorOpen && b.paused
 }

@@ -1,6 +1,7 @@
 package actor
 
 import (
+	"context"
 	"errors"
 	"time"
 )
@@ -60,6 +61,18 @@ func (b bounded) GetCapable(service string) ([]PID, error) {
 	ctx := b.context()
 	defer ctx.end()
 	return b.p.sys.cfg.Directory.GetCapable(ctx, service)
+}
+
+// Bounded is a Caller whose calls end with a context: what Within and With give.
+type Bounded interface {
+	Caller
+	// Bound is the context of a call that begins now. cancel gives it up.
+	Bound() (ctx context.Context, cancel context.CancelFunc)
+}
+
+// Bound makes it a Bounded.
+func (b bounded) Bound() (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(b.p, b.d, ErrTimeout)
 }
 
 func (b bounded) Backlog(pid PID) (n int, here bool) { return b.p.sys.Backlog(pid) }

@@ -135,7 +135,7 @@ func (s *System) spawn(parent *Process, t *Tenure, f Func, h Handler, opts []Spa
 	default:
 		p.box.mu.Lock()
 		p.box.waiting = waitingMail // until now nobody could have it run
-		if len(p.box.in) > 0 || p.stopping.Load() {
+		if len(p.box.in) > 0 || p.stopping.Load() || p.box.door == doorSealed {
 			p.rouse(waitingMail)
 		} else {
 			p.box.mu.Unlock()
@@ -173,7 +173,7 @@ func (p *Process) leave() {
 	}
 
 	p.box.mu.Lock()
-	p.box.closed = true
+	p.box.door = doorClosed
 	unread := append(p.queue.mail[p.head:], p.box.drain()...)
 	p.box.in, p.queue, p.head = nil, batch{}, 0
 	p.relieveLocked()

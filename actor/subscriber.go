@@ -71,7 +71,7 @@ func (l *subscribers) add(p *Process) bool {
 	}
 	l.mu.Unlock()
 	p.box.mu.Lock()
-	closed := p.box.closed
+	closed := p.box.door == doorClosed
 	p.box.mu.Unlock()
 	if closed {
 		l.remove(p.pid)
@@ -107,7 +107,7 @@ func (sub *subscriber) show(d DeadLetter) {
 	b := &sub.p.box
 	b.mu.Lock()
 	switch {
-	case b.closed:
+	case b.door != doorOpen:
 		b.mu.Unlock()
 	case b.halfFull():
 		sub.missed += 1 + d.More

@@ -194,7 +194,7 @@ func TestNoSubscriptionOutlivesItsProcess(t *testing.T) {
 	await(t, "its end", func() bool {
 		p.box.mu.Lock()
 		defer p.box.mu.Unlock()
-		return p.box.closed
+		return p.box.door == doorClosed
 	})
 	if s.subscribers.add(p) || len(s.subscribers.now()) != 0 {
 		t.Error("a process that has ended is subscribed")

@@ -70,10 +70,22 @@ func (t *Tenure) Check() error {
 	return nil
 }
 
+// within asks a context for the process that it comes from.
+type within struct{}
+
+// ProcessOf is the process that ctx is, or comes from; nil: none.
+func ProcessOf(ctx context.Context) *Process {
+	p, _ := ctx.Value(within{}).(*Process)
+	return p
+}
+
 // CheckTerm is Process.CheckTerm of the process that acts within ctx; nil where
 // none does. Whoever waits on behalf of a holder asks it again after the wait.
 func CheckTerm(ctx context.Context) error {
 	if p, ok := ctx.(interface{ CheckTerm() error }); ok {
+		return p.CheckTerm()
+	}
+	if p := ProcessOf(ctx); p != nil {
 		return p.CheckTerm()
 	}
 	return nil

@@ -154,8 +154,8 @@ func (n *Node) follow(ctx context.Context, name string, do func(actor.PID) error
 		switch {
 		case err == nil:
 			return nil
-		case !notAccepted(pid, err):
-			if uncertain(err) {
+		case !NotAccepted(pid, err):
+			if Uncertain(err) {
 				return &unknownOutcome{name, pid, err}
 			}
 			return err
@@ -181,10 +181,10 @@ func (n *Node) holderAfter(ctx context.Context, name string, over actor.Term) (a
 	return next.PID, told(err)
 }
 
-// notAccepted says whether what failed certainly had no effect and can be
+// NotAccepted says whether a confirmed message or a call that failed certainly had no effect and can be
 // repeated: the process was not there, or nothing was ever sent to it. The
 // holder's own answer may be such an error too, about somebody else.
-func notAccepted(holder actor.PID, err error) bool {
+func NotAccepted(holder actor.PID, err error) bool {
 	switch err := err.(type) {
 	case *actor.EndedError:
 		return err.PID == holder && err.Reason == nil
@@ -194,8 +194,8 @@ func notAccepted(holder actor.PID, err error) bool {
 	return false
 }
 
-// uncertain says whether what failed may have had its effect all the same.
-func uncertain(err error) bool {
+// Uncertain says whether what failed may have had its effect all the same.
+func Uncertain(err error) bool {
 	return errors.Is(err, actor.LinkLost) || errors.Is(err, actor.NoProcess) || errors.Is(err, actor.ErrTermOver) ||
 		errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) || errors.Is(err, actor.ErrTimeout)
 }

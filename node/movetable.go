@@ -220,7 +220,7 @@ func (t *moveTable) send(name string, m *movingName, mail kept) (outcome, error)
 	switch {
 	case err == nil:
 		return outAccepted, nil
-	case notAccepted(pid, err), errors.Is(err, actor.ErrMailboxFull):
+	case NotAccepted(pid, err), errors.Is(err, actor.ErrMailboxFull):
 		return outNot, err
 	default: // it may have been accepted: twice is not promised to anybody
 		return outGone, err

@@ -43,6 +43,9 @@ func (s sender) GetCapable(service string) ([]actor.PID, error) {
 
 func (s sender) Backlog(pid actor.PID) (n int, here bool) { return s.n.system.Backlog(pid) }
 
+// Bound makes it an actor.Bounded.
+func (s sender) Bound() (context.Context, context.CancelFunc) { return s.bound() }
+
 func (s sender) bound() (context.Context, context.CancelFunc) {
 	if !s.bounded {
 		return s.ctx, func() {}
