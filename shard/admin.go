@@ -305,11 +305,11 @@ func (d *desk) owner(ctx context.Context, s *keeper.Session, part int, b bell) (
 	if errors.Is(err, keeper.ErrNoNode) {
 		return actor.NodeID{}, nil
 	}
-	id, bad := actor.ParseNodeID(string(data))
+	door, bad := actor.ParsePID(string(data))
 	if err != nil || bad != nil || stat.EphemeralOwner == 0 {
 		return actor.NodeID{}, err
 	}
-	return id, nil
+	return door.Node(), nil
 }
 
 // bell is rung by watches.

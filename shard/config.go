@@ -106,8 +106,8 @@ func (c Config) withDefaults() (Config, error) {
 		return bad("%d parts; 1 to %d are possible, 0 takes what is there", c.Parts, MaxParts)
 	case c.Weight < 0 || c.Weight > MaxWeight:
 		return bad("a weight of %d; 1 to %d are possible (a node that is to own nothing has Watch)", c.Weight, MaxWeight)
-	case c.Moves < 0 || c.Patience < 0 || c.Settle < 0:
-		return bad("a bound below zero: Moves %d, Patience %v, Settle %v", c.Moves, c.Patience, c.Settle)
+	case c.Moves < 0 || c.Patience < 0 || c.Settle < 0 || c.Wait < 0:
+		return bad("a bound below zero: Moves %d, Patience %v, Settle %v, Wait %v", c.Moves, c.Patience, c.Settle, c.Wait)
 	}
 	for what, labels := range map[string]map[string]string{"Labels": c.Labels, "Needs": c.Needs} {
 		if len(labels) > maxLabels {
@@ -122,6 +122,12 @@ func (c Config) withDefaults() (Config, error) {
 	c.Labels, c.Needs = maps.Clone(c.Labels), maps.Clone(c.Needs)
 	if c.Weight == 0 {
 		c.Weight = 1
+	}
+	if c.Idle == 0 {
+		c.Idle = 2 * time.Minute
+	}
+	if c.Wait == 0 {
+		c.Wait = 30 * time.Second
 	}
 	if c.Moves == 0 {
 		c.Moves = 8
@@ -159,13 +165,15 @@ const (
 	Planned EventKind = "planned" // this node has written who should own what
 	Skipped EventKind = "skipped" // something foreign or damaged in ZooKeeper: Err
 	Refused EventKind = "refused" // ZooKeeper refuses us: Err
+
+	EntityFailed EventKind = "entity failed" // a key's process has ended with an error, or a panic: Err
 )
 
 // tell tells whoever wants to know, and the log.
 func (c *Config) tell(space string, e Event) {
 	level := slog.LevelDebug
 	switch e.Kind {
-	case Failed, Stuck, Skipped, Refused:
+	case Failed, Stuck, Skipped, Refused, EntityFailed:
 		level = slog.LevelWarn
 	case Lost:
 		if e.Err != nil {

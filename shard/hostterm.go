@@ -85,6 +85,7 @@ func (h *host) hear(n news) {
 		}
 		h.step(p, drained{number: t.term.Number()})
 		p.t = nil
+		h.sp.here(t.part).end(t)
 		why := t.cause.error(t)
 		if why == ErrMoved {
 			why = nil

@@ -242,12 +242,12 @@ func (d *desk) owners(ctx context.Context, s *keeper.Session, parts int) (all []
 	found, err := children(ctx, s, d.k.Paths().SpaceOwners(d.space))
 	for _, z := range found {
 		part, ok := keeper.ParsePartName(z.name)
-		id, err := actor.ParseNodeID(string(z.data))
+		door, err := actor.ParsePID(string(z.data))
 		if !ok || part >= parts || err != nil || z.stat.EphemeralOwner == 0 {
 			foreign++
 			continue
 		}
-		all = append(all, ownerSeen{part, id, z.stat.Czxid})
+		all = append(all, ownerSeen{part, door.Node(), z.stat.Czxid})
 	}
 	return all, foreign, err
 }

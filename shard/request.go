@@ -31,7 +31,7 @@ func (h *host) ask(part int, op uint64, f func(ctx context.Context, s *keeper.Se
 }
 
 func (h *host) create(part int, a create) {
-	data := []byte(h.sp.n.ID().String())
+	data := []byte(h.sp.door.String())
 	h.ask(part, a.op, func(ctx context.Context, s *keeper.Session, path string) (event, error) {
 		_, err := s.Create(ctx, path, data, keeper.Ephemeral)
 		if errors.Is(err, keeper.ErrNodeExists) {

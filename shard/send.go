@@ -3,8 +3,12 @@ package shard
 import (
 	"context"
 	"errors"
+	"fmt"
+	"reflect"
+	"time"
 
 	"conclave/actor"
+	"conclave/node"
 )
 
 // MaxKey is the longest key, in bytes. Keys are any bytes, also none.
@@ -19,7 +23,8 @@ var (
 
 // Send sends body to the process of the key, wherever its part is owned, starting it if
 // there is none. nil: it is in the mailbox of that process, which reads it before the
-// part goes to another node; if that node dies, or loses its lease, it is lost with it.
+// part goes to another node. If that node dies or loses its lease before, or the
+// process fails, it is lost with it: who has to know calls.
 // While the part moves it waits, as long as ctx and Config.Wait let it. It is repeated
 // only when it certainly was not accepted; otherwise the error wraps
 // [node.ErrUnknownOutcome].
@@ -28,30 +33,186 @@ var (
 // If ctx is an [actor.Process], or comes from one, they are sent under its term.
 //
 // Errors: [ErrMoved] or [ErrNoOwner] (nobody has taken it in time; it was not
-// accepted), [ErrNoEntity], [ErrBadKey], [ErrClosed], an *[EntityError], those of a
-// message that cannot be sent at all.
-func (sp *Space) Send(ctx context.Context, key string, body any) error { panic("soon") }
+// accepted), [ErrNoEntity], [ErrBadKey], [ErrClosed], an *[EntityError],
+// [actor.ErrMailboxFull], those of a message that cannot be sent at all.
+func (sp *Space) Send(ctx context.Context, key string, body any) error {
+	if err := checkKey(key); err != nil {
+		return err
+	}
+	return sp.send(ctx, addressee{sp.PartOf(key), key, false}, body)
+}
 
 // Request is Send of a call: the answer is what the process of the key replies. c says
 // who calls, and how long he waits: a process, or the With and Within of a process or
 // node.
-func (sp *Space) Request(c actor.Caller, key string, body any) (actor.Message, error) { panic("soon") }
+func (sp *Space) Request(c actor.Caller, key string, body any) (actor.Message, error) {
+	if err := checkKey(key); err != nil {
+		return actor.Message{}, err
+	}
+	return sp.request(c, addressee{sp.PartOf(key), key, false}, body)
+}
 
 // Call calls the process of the key, as [actor.Call] does one of a PID: its answer must
 // be an R. See [Space.Request].
-func Call[R any](c actor.Caller, sp *Space, key string, body any) (R, error) { panic("soon") }
+func Call[R any](c actor.Caller, sp *Space, key string, body any) (R, error) {
+	m, err := sp.Request(c, key, body)
+	if err != nil {
+		var zero R
+		return zero, err
+	}
+	r, ok := actor.As[R](m)
+	if !ok {
+		return r, fmt.Errorf("%w: a %s, not a %s", actor.ErrUnexpectedReply, m.Type(), reflect.TypeFor[R]())
+	}
+	return r, nil
+}
 
 // SendPart is Send to the part's own process (Config.Serve).
-func (sp *Space) SendPart(ctx context.Context, part int, body any) error { panic("soon") }
+func (sp *Space) SendPart(ctx context.Context, part int, body any) error {
+	if err := sp.checkPart(part); err != nil {
+		return err
+	}
+	return sp.send(ctx, addressee{part, "", true}, body)
+}
 
 // RequestPart is Request of the part's own process.
-func (sp *Space) RequestPart(c actor.Caller, part int, body any) (actor.Message, error) { panic("soon") }
+func (sp *Space) RequestPart(c actor.Caller, part int, body any) (actor.Message, error) {
+	if err := sp.checkPart(part); err != nil {
+		return actor.Message{}, err
+	}
+	return sp.request(c, addressee{part, "", true}, body)
+}
+
+func checkKey(key string) error {
+	if len(key) > MaxKey {
+		return fmt.Errorf("%w %.40q...: %d bytes, at most %d are possible", ErrBadKey, key, len(key), MaxKey)
+	}
+	return nil
+}
+
+func (sp *Space) checkPart(part int) error {
+	if part < 0 || part >= sp.parts {
+		return fmt.Errorf("%w: space %q has parts 0 to %d, and no %d", ErrNoPart, sp.name, sp.parts-1, part)
+	}
+	return nil
+}
+
+// addressee is whose process mail is for: a key's, or the part's own.
+type addressee struct {
+	part int
+	key  string
+	own  bool
+}
+
+func (a addressee) String() string {
+	if a.own {
+		return fmt.Sprintf("part %d", a.part)
+	}
+	return fmt.Sprintf("key %.80q", a.key)
+}
+
+func (sp *Space) send(ctx context.Context, to addressee, body any) error {
+	return sp.deliver(ctx, to, func(pid actor.PID) error {
+		return sp.n.System().SendConfirmed(ctx, pid, body)
+	})
+}
+
+func (sp *Space) request(c actor.Caller, to addressee, body any) (m actor.Message, err error) {
+	do := func(pid actor.PID) (err error) {
+		m, err = c.Request(pid, body)
+		return err
+	}
+	switch c := c.(type) {
+	case *actor.Process:
+		err = sp.deliver(c, to, do)
+	case actor.Bounded:
+		ctx, cancel := c.Bound()
+		defer cancel()
+		err = sp.deliver(ctx, to, func(pid actor.PID) (err error) {
+			m, err = sp.n.System().Request(ctx, pid, body)
+			return err
+		})
+	default:
+		err = sp.deliver(context.Background(), to, do)
+	}
+	return m, err
+}
+
+// maxUnread is how often the process of a key may end without having taken a message
+// until its sender is told.
+const maxUnread = 3
+
+// deliver does something with the process that takes mail for whom it is for, until it
+// is done or may have been.
+func (sp *Space) deliver(ctx context.Context, to addressee, do func(actor.PID) error) error {
+	r := sp.route(to.part)
+	if pid, known := r.process(to.key, to.own); known {
+		err := do(pid)
+		if err == nil || !node.NotAccepted(pid, err) {
+			return sp.outcome(to, pid, err)
+		}
+		r.forget(to.key, to.own, pid)
+	}
+	if sp.ctx.Err() != nil {
+		return ErrClosed
+	}
+	if sp.waits.Add(1) > maxWaits {
+		sp.waits.Add(-1)
+		return fmt.Errorf("%w: %s, and %d messages wait already", ErrMoved, to, maxWaits)
+	}
+	defer sp.waits.Add(-1)
+	wait, cancel := context.WithTimeoutCause(ctx, sp.cfg.Wait, errWaited)
+	defer cancel()
+	unread, pause := 0, time.Millisecond
+	for {
+		answer, err := r.locate(wait, to.key, to.own)
+		if err != nil {
+			return fmt.Errorf("%s: %w", to, err)
+		}
+		pid := answer.PID
+		err = do(pid)
+		if err == nil || !node.NotAccepted(pid, err) {
+			return sp.outcome(to, pid, err)
+		}
+		r.forget(to.key, to.own, pid)
+		// The part has been given up, the link is down, or the process has failed before it
+		// could read the message; the next answer tells the first from the last.
+		if answer.Failed != "" {
+			if unread++; unread >= maxUnread {
+				return &EntityError{Key: to.key, Reason: errors.New(answer.Failed)}
+			}
+		}
+		if !sleep(wait, pause) {
+			return fmt.Errorf("%s: %w: %w", to, err, context.Cause(wait))
+		}
+		pause = min(2*pause, 100*time.Millisecond)
+	}
+}
+
+// maxWaits is how many messages may wait for an owner on one node.
+const maxWaits = 1 << 16
+
+// errWaited: Config.Wait has passed.
+var errWaited = fmt.Errorf("nobody has taken the message in time: %w", actor.ErrTimeout)
+
+// outcome is what the sender is told of an attempt that was not turned away.
+func (sp *Space) outcome(to addressee, pid actor.PID, err error) error {
+	if err != nil && node.Uncertain(err) {
+		return fmt.Errorf("%s at %s: %w: %w", to, pid, node.ErrUnknownOutcome, err)
+	}
+	return err
+}
 
 // EntityError says that the process of a key ended again and again before it took a
 // message.
 type EntityError struct {
 	Key    string
-	Reason error // why it ended the last time, if that is known
+	Reason error // why it ended the last time
 }
 
-func (e *EntityError) Error() string { panic("soon") }
+func (e *EntityError) Error() string {
+	return fmt.Sprintf("shard: the process of key %.80q ends before it takes a message: %v", e.Key, e.Reason)
+}
+
+// Unwrap gives the reason.
+func (e *EntityError) Unwrap() error { return e.Reason }

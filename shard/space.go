@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"sync"
+	"sync/atomic"
 
 	"conclave/actor"
 	"conclave/internal/keeper"
@@ -32,6 +33,11 @@ type Space struct {
 
 	parts int // from here on known after opened
 	needs map[string]string
+
+	door   actor.PID // of the process that tells who takes mail for a key here
+	local  sync.Map  // part -> *entities
+	routes []atomic.Pointer[route]
+	waits  atomic.Int64 // how many messages wait for an owner
 
 	mu      sync.Mutex
 	view    view
@@ -85,9 +91,13 @@ func Open(ctx context.Context, n *node.Node, name string, cfg Config) (*Space, e
 		return nil, fmt.Errorf("shard: this node has opened space %q already", name)
 	}
 	sp.ctx, sp.cancel = context.WithCancel(context.Background())
+	sp.door = n.System().SpawnHandler(&door{sp}, actor.Endless())
 	sp.host = newHost(sp)
 	sp.done.Go((&roster{sp: sp}).run)
 	sp.done.Go(sp.follow)
+	if cfg.Entity != nil && cfg.Idle > 0 {
+		sp.done.Go(sp.sweep)
+	}
 	select {
 	case <-sp.opened:
 		err = sp.err
@@ -141,6 +151,7 @@ func (sp *Space) agree(data []byte) error {
 	default:
 	}
 	sp.err, sp.parts, sp.needs = err, s.Parts, s.Needs
+	sp.routes = make([]atomic.Pointer[route], s.Parts)
 	close(sp.opened)
 	return err
 }
@@ -196,10 +207,11 @@ func (sp *Space) PartOwner(ctx context.Context, part int) (id actor.NodeID, term
 	case err != nil:
 		return id, term, err
 	}
-	if id, err = actor.ParseNodeID(string(data)); err != nil || stat.EphemeralOwner == 0 {
+	door, err := actor.ParsePID(string(data))
+	if err != nil || stat.EphemeralOwner == 0 {
 		return id, term, fmt.Errorf("%w: part %d of %q: the znode there is not of ours", ErrNoOwner, part, sp.name)
 	}
-	return id, sp.term(s.ClusterID(), part, stat.Czxid), nil
+	return door.Node(), sp.term(s.ClusterID(), part, stat.Czxid), nil
 }
 
 // term is the one of that number.
@@ -248,6 +260,12 @@ func (sp *Space) end() {
 			<-sp.host.ended
 			sp.cancel()
 			sp.done.Wait()
+			sp.n.System().Exit(sp.door, actor.Shutdown)
+			for i := range sp.routes {
+				if r := sp.routes[i].Load(); r != nil {
+					r.publish(owner{}) // whoever sends is told that it is closed
+				}
+			}
 			open.CompareAndDelete(openKey{sp.n, sp.name}, sp)
 			close(sp.over)
 		}()

@@ -1,6 +1,11 @@
 package shard
 
-import "conclave/actor"
+import (
+	"errors"
+	"fmt"
+
+	"conclave/actor"
+)
 
 // Stateful is a key's process that is loaded, handles its messages one by one, and is
 // saved: what Config.Entity needs, for state of type S.
@@ -21,4 +26,35 @@ type Stateful[S any] struct {
 }
 
 // Entity is for Config.Entity.
-func (s Stateful[S]) Entity(key string) actor.Func { panic("soon") }
+func (s Stateful[S]) Entity(key string) actor.Func {
+	return func(p *actor.Process) error {
+		var state S
+		if s.Load != nil {
+			var err error
+			if state, err = s.Load(p, key); err != nil {
+				return fmt.Errorf("load: %w", err)
+			}
+		}
+		for {
+			m, err := p.Receive()
+			if err != nil {
+				return s.end(p, key, &state, err)
+			}
+			if err := s.Receive(p, key, &state, m); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// end saves the state, if that is still allowed.
+func (s Stateful[S]) end(p *actor.Process, key string, state *S, reason error) error {
+	inOrder := errors.Is(reason, actor.Normal) || errors.Is(reason, actor.Shutdown)
+	if s.Save == nil || !inOrder || p.CheckTerm() != nil {
+		return reason
+	}
+	if err := s.Save(p, key, state); err != nil {
+		return fmt.Errorf("save: %w", err)
+	}
+	return reason
+}

@@ -65,6 +65,7 @@ func (t *tenancy) start() {
 	}
 	system := t.sp.n.System()
 	system.Terms().Heard(t.term)
+	t.sp.here(t.part).begin(t)
 	t.pid = system.Spawn(t.run, actor.InTenure(t.tenure), actor.OnExit(func(actor.PID, error) {
 		t.sp.host.post(news{t: t, what: processEnded})
 	}))
@@ -105,12 +106,7 @@ func (t *tenancy) run(p *actor.Process) error {
 		clock.Stop()
 	}
 	if why == nil {
-		t.sp.host.post(news{t: t, what: gained})
-		select {
-		case <-t.giveUp:
-		case <-p.Done():
-			why = t.stopped(p)
-		}
+		why = t.hold(p)
 	}
 	if err := t.tenure.Check(); err != nil {
 		why = cmp.Or(context.Cause(t.tenure.Context()), err)
@@ -124,6 +120,32 @@ func (t *tenancy) run(p *actor.Process) error {
 		t.sp.host.post(news{t, hookFailed, err})
 	}
 	return nil
+}
+
+// hold has the part's processes take mail until the part is to be given up, for nil,
+// and they have ended.
+func (t *tenancy) hold(p *actor.Process) (why error) {
+	es := t.sp.here(t.part)
+	own := es.serve(t)
+	t.sp.host.post(news{t: t, what: gained})
+	var ownEnded <-chan struct{}
+	if own != nil {
+		ownEnded = own.ended
+	}
+	select {
+	case <-t.giveUp:
+	case <-ownEnded:
+		if p.Err() == nil {
+			return fmt.Errorf("the part's own process has ended: %w", own.reason)
+		}
+		why = t.stopped(p)
+	case <-p.Done():
+		why = t.stopped(p)
+	}
+	if why == nil {
+		es.leave(t)
+	}
+	return why
 }
 
 // stopped is why p was stopped while the term lasts: by what it is linked with, say. A

@@ -1,0 +1,267 @@
+package shard
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"conclave/actor"
+	"conclave/internal/keeper"
+)
+
+// route is the way to one part's processes, as this node knows it: the owner, from
+// ZooKeeper, kept as long as a watch does not say otherwise; and the processes of keys
+// that he has told of. Both may be out of date, which does no harm: a PID names a
+// process of one term for ever, and an owner is asked for a term.
+type route struct {
+	sp   *Space
+	part int
+
+	mu       sync.RWMutex
+	owner    owner
+	changed  chan struct{} // closed when owner changes
+	known    map[string]actor.PID
+	own      actor.PID // the part's; zero: not known
+	followed bool      // owner is kept up to date
+}
+
+// owner is who owns a part; zero: nobody, as far as we know.
+type owner struct {
+	door   actor.PID // of the node's space
+	number int64     // of the term
+}
+
+// maxKnown is how many keys' processes are remembered for a part.
+const maxKnown = 4096
+
+// route is that of a part.
+func (sp *Space) route(part int) *route {
+	if r := sp.routes[part].Load(); r != nil {
+		return r
+	}
+	sp.routes[part].CompareAndSwap(nil, &route{sp: sp, part: part, changed: make(chan struct{}), known: make(map[string]actor.PID)})
+	return sp.routes[part].Load()
+}
+
+// process is the one of the key, if it is known.
+func (r *route) process(key string, own bool) (actor.PID, bool) {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	if own {
+		return r.own, !r.own.IsZero()
+	}
+	pid, ok := r.known[key]
+	return pid, ok
+}
+
+// remember keeps what an owner has told.
+func (r *route) remember(of owner, key string, own bool, pid actor.PID) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch {
+	case r.owner != of:
+	case own:
+		r.own = pid
+	default:
+		if len(r.known) >= maxKnown {
+			clear(r.known)
+		}
+		r.known[key] = pid
+	}
+}
+
+// forget drops a process that takes no more mail.
+func (r *route) forget(key string, own bool, pid actor.PID) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if own && r.own == pid {
+		r.own = actor.PID{}
+	}
+	if !own && r.known[key] == pid {
+		delete(r.known, key)
+	}
+}
+
+// publish takes note of who owns the part. What one session shows may be older than
+// what is known from elsewhere.
+func (r *route) publish(o owner) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.owner == o {
+		return
+	}
+	r.owner, r.own = o, actor.PID{}
+	clear(r.known)
+	close(r.changed)
+	r.changed = make(chan struct{})
+}
+
+// now is the owner, and what is closed when that changes. Unless that is this node
+// itself, the first who asks has it followed.
+func (r *route) now() (o owner, changed <-chan struct{}) {
+	if o, ours := r.ours(); ours {
+		r.publish(o)
+		r.mu.RLock()
+		defer r.mu.RUnlock()
+		return r.owner, r.changed
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.followed {
+		r.followed = true
+		r.sp.done.Go(r.follow)
+	}
+	return r.owner, r.changed
+}
+
+// follow keeps the owner up to date until the space is closed.
+func (r *route) follow() {
+	wake := make(chan struct{}, 1)
+	poke := func() {
+		select {
+		case wake <- struct{}{}:
+		default:
+		}
+	}
+	var at, none lookout
+	var last *keeper.Session
+	for pause := retryMin; ; {
+		s, err := r.sp.k.Session(r.sp.ctx)
+		if err != nil {
+			return // closed
+		}
+		if s != last { // watches end with their session
+			last, at, none = s, lookout{poke: poke}, lookout{poke: poke}
+		}
+		if err := r.look(s, &at, &none); err == nil {
+			pause = retryMin
+			select {
+			case <-wake:
+			case <-s.Done():
+			case <-r.sp.ctx.Done():
+				return
+			}
+			continue
+		}
+		if !sleep(r.sp.ctx, pause) {
+			return
+		}
+		pause = min(2*pause, retryMax)
+	}
+}
+
+// look reads who owns the part.
+func (r *route) look(s *keeper.Session, at, none *lookout) error {
+	ctx, cancel := context.WithTimeout(r.sp.ctx, s.Timeout())
+	defer cancel()
+	path := r.sp.k.Paths().SpaceOwner(r.sp.name, r.part)
+	for {
+		data, stat, err := s.Get(ctx, path, at.watch())
+		at.read(stat.Mzxid, err)
+		switch {
+		case errors.Is(err, keeper.ErrNoNode):
+			stat, there, err := s.Exists(ctx, path, none.watch())
+			none.read(stat.Czxid, err)
+			if err == nil && there {
+				continue
+			}
+			if err == nil {
+				r.publish(owner{})
+			}
+			return err
+		case err != nil:
+			return err
+		}
+		o := owner{number: stat.Czxid}
+		if o.door, err = actor.ParsePID(string(data)); err != nil || stat.EphemeralOwner == 0 {
+			o = owner{} // not of ours, and whoever wants the part has said so
+		}
+		r.publish(o)
+		return nil
+	}
+}
+
+// locate finds the process of the key: it asks the owner, and who owns the part next if
+// that one does not any more, until ctx ends.
+func (r *route) locate(ctx context.Context, key string, own bool) (openAnswer, error) {
+	const again = 500 * time.Millisecond // an owner that refused is asked again after that
+	wait := time.Millisecond
+	var last error
+	for {
+		o, changed := r.now()
+		pause := again
+		if o.door.IsZero() {
+			last = fmt.Errorf("%w: part %d of %q", ErrNoOwner, r.part, r.sp.name)
+		} else {
+			answer, err := r.ask(ctx, changed, o, openCall{Part: r.part, Term: o.number, Key: key, Own: own})
+			switch {
+			case err == nil && answer.Refusal == 0:
+				r.remember(o, key, own, answer.PID)
+				return answer, nil
+			case err == nil && answer.Refusal == refusedNone:
+				return answer, fmt.Errorf("%w: part %d of %q, at %s", ErrNoEntity, r.part, r.sp.name, o.door.Node().Name)
+			case err == nil:
+				last = fmt.Errorf("%w: part %d of %q, from %s", ErrMoved, r.part, r.sp.name, o.door.Node().Name)
+				if answer.Refusal == refusedLater { // he has let us wait already
+					pause = wait
+				}
+			default: // to ask twice does no harm
+				last = fmt.Errorf("%w: part %d of %q, at %s: %w", ErrMoved, r.part, r.sp.name, o.door.Node().Name, err)
+				pause = wait
+				wait = min(2*wait, 200*time.Millisecond)
+			}
+		}
+		timer := time.NewTimer(pause)
+		select {
+		case <-changed:
+			wait = time.Millisecond
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return openAnswer{}, fmt.Errorf("%w: %w", last, context.Cause(ctx))
+		case <-r.sp.ctx.Done():
+			timer.Stop()
+			return openAnswer{}, ErrClosed
+		}
+		timer.Stop()
+	}
+}
+
+// ask asks an owner, who may be ourselves, as long as he is the owner.
+func (r *route) ask(ctx context.Context, changed <-chan struct{}, o owner, c openCall) (openAnswer, error) {
+	if o.door == r.sp.door {
+		ctx, cancel := context.WithTimeout(ctx, openPatience)
+		defer cancel()
+		return r.sp.here(r.part).await(ctx, c), nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, askPatience)
+	defer cancel()
+	go func() {
+		select {
+		case <-changed:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	m, err := r.sp.n.System().Request(ctx, o.door, &c)
+	if err != nil {
+		return openAnswer{}, err
+	}
+	answer, ok := actor.As[*openAnswer](m)
+	if !ok || answer == nil {
+		return openAnswer{}, fmt.Errorf("shard: the owner answers with a %s: another version?", m.Type())
+	}
+	return *answer, nil
+}
+
+// askPatience is how long an owner's answer is waited for: one that stands still is
+// asked again, and so is who owns the part then.
+const askPatience = 2 * openPatience
+
+// ours says whether this node owns the part, without asking anybody.
+func (r *route) ours() (owner, bool) {
+	term, owned := r.sp.Owned(r.part)
+	return owner{r.sp.door, term.Number()}, owned
+}
