@@ -35,6 +35,12 @@ func (p *Process) receive(timeout <-chan time.Time) (m Message, err error) {
 		p.traceDone(nil)
 	}
 	for {
+		if p.tenure != nil && timeout == nil && p.head == len(p.queue.mail) {
+			// A holder looks whether there is mail before it asks for its lease.
+			if p.box.mu.Lock(); p.fallAsleep(waitingMail) {
+				<-p.wake
+			}
+		}
 		if p.mustStop() {
 			return m, p.cause()
 		}
