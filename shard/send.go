@@ -118,23 +118,34 @@ func (sp *Space) send(ctx context.Context, to addressee, body any) error {
 }
 
 func (sp *Space) request(c actor.Caller, to addressee, body any) (m actor.Message, err error) {
-	do := func(pid actor.PID) (err error) {
-		m, err = c.Request(pid, body)
-		return err
-	}
+	ctx, system := context.Background(), false
 	switch c := c.(type) {
 	case *actor.Process:
-		err = sp.deliver(c, to, do)
+		// The way of most calls, without what the others need.
+		if pid, known := sp.route(to.part).process(to.key, to.own); known {
+			if m, err = c.Request(pid, body); err == nil {
+				return m, nil
+			}
+			if !node.NotAccepted(pid, err) {
+				return m, sp.outcome(to, pid, err)
+			}
+			sp.route(to.part).forget(to.key, to.own, pid)
+		}
+		ctx = c
 	case actor.Bounded:
-		ctx, cancel := c.Bound()
+		var cancel context.CancelFunc
+		ctx, cancel = c.Bound()
 		defer cancel()
-		err = sp.deliver(ctx, to, func(pid actor.PID) (err error) {
-			m, err = sp.n.System().Request(ctx, pid, body)
-			return err
-		})
-	default:
-		err = sp.deliver(context.Background(), to, do)
+		system = true
 	}
+	err = sp.deliver(ctx, to, func(pid actor.PID) (err error) {
+		if system {
+			m, err = sp.n.System().Request(ctx, pid, body)
+		} else {
+			m, err = c.Request(pid, body)
+		}
+		return err
+	})
 	return m, err
 }
 

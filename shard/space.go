@@ -174,6 +174,9 @@ func (sp *Space) part() { sp.parted.Do(func() { close(sp.leave) }) }
 // Name is the space's name.
 func (sp *Space) Name() string { return sp.name }
 
+// Node is the node that has opened it.
+func (sp *Space) Node() *node.Node { return sp.n }
+
 // Parts is into how many parts the space is divided.
 func (sp *Space) Parts() int { return sp.parts }
 

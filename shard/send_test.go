@@ -1,0 +1,546 @@
+package shard_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"conclave/actor"
+	"conclave/node"
+	"conclave/shard"
+)
+
+func TestMessagesToAKeyReachItsOneProcessWhereverItIs(t *testing.T) {
+	b := newBook()
+	space(t, 3, shard.Config{Parts: 24, Entity: b.entity}, func(w *world) {
+		w.balanced(24, 3)
+		for i := range 30 {
+			key := fmt.Sprintf("key %d", i%10)
+			n := w.Node(i % 3)
+			if got, err := shard.Call[int](n.With(w.Context()), w.of(n), key, &line{n.Name(), i + 1}); err != nil || got != i/10+1 {
+				w.Errorf("%s: %d, %v", key, got, err)
+			}
+		}
+		if loads, _ := b.stores(); loads != 10 {
+			w.Errorf("10 keys were loaded %d times", loads)
+		}
+		b.check(w)
+	})
+}
+
+func TestKeysAreAnyBytes(t *testing.T) {
+	b := newBook()
+	space(t, 2, shard.Config{Parts: 8, Entity: b.entity}, func(w *world) {
+		w.balanced(8, 2)
+		for i, key := range []string{"", "\x00", "\xff\xfe/..", "a/b", strings.Repeat("k", shard.MaxKey)} {
+			for _, n := range w.Nodes() {
+				if err := w.of(n).Send(w.Context(), key, &line{n.Name(), i + 1}); err != nil {
+					w.Errorf("key %.20q from %s: %v", key, n, err)
+				}
+			}
+			w.Await("both", func() bool { return b.count(key) == 2 })
+		}
+		long := strings.Repeat("k", shard.MaxKey+1)
+		if err := w.of(w.Node(0)).Send(w.Context(), long, &line{"x", 1}); !errors.Is(err, shard.ErrBadKey) {
+			w.Errorf("a key that is too long: %v", err)
+		}
+		b.check(w)
+	})
+}
+
+func TestMailWaitsWhileItsPartMovesAndGoesOnInOrder(t *testing.T) {
+	b := newBook()
+	b.slow = 3 * time.Millisecond
+	space(t, 4, shard.Config{Parts: 32, Entity: b.entity}, func(w *world) {
+		w.balanced(32, 4)
+		var all []*writer
+		for i := range 4 {
+			all = append(all, w.write(w.Node(0), fmt.Sprintf("w%d", i), 40, 5*time.Millisecond))
+		}
+		for range 4 { // others come and go, in order
+			for _, i := range []int{1, 2} {
+				if err := w.of(w.Node(i)).Close(w.Context()); err != nil {
+					w.Error(err)
+				}
+				w.Stop(i)
+			}
+			w.balanced(32, 2)
+			w.Start(1)
+			w.Start(2)
+			w.balanced(32, 4)
+			time.Sleep(time.Second)
+		}
+		for _, x := range all {
+			x.end()
+			w.Settle()
+			x.check(w, b, true)
+		}
+		b.check(w)
+		if _, saves := b.stores(); saves < 40 {
+			w.Errorf("only %d times a key's state was saved: nothing has moved", saves)
+		}
+		total := 0
+		for i := range 40 {
+			key := fmt.Sprintf("key %d", i)
+			got, err := shard.Call[int](w.Node(0).With(w.Context()), w.of(w.Node(0)), key, &line{"last", 1})
+			if want := b.count(key); err != nil || got != want {
+				w.Errorf("%s: its state says %d, and %d were handled (%v)", key, got, want, err)
+			}
+			total += got
+		}
+		if total < 1000 {
+			w.Errorf("%d messages", total)
+		}
+	})
+}
+
+func TestCallsGoOnWithTheNextOwnerWhenOneDies(t *testing.T) {
+	b := newBook()
+	space(t, 4, shard.Config{Parts: 32, Entity: b.entity}, func(w *world) {
+		w.balanced(32, 4)
+		var all []*writer
+		for i := range 4 {
+			all = append(all, w.write(w.Node(0), fmt.Sprintf("w%d", i), 40, 5*time.Millisecond))
+		}
+		for range 3 {
+			time.Sleep(time.Second)
+			w.Kill(1)
+			w.balanced(32, 3)
+			w.Start(1)
+			w.balanced(32, 4)
+			w.Pause(2)
+			time.Sleep(time.Minute)
+			w.Resume(2)
+			w.balanced(32, 4)
+		}
+		for _, x := range all {
+			x.end()
+			x.check(w, b, false)
+			for _, err := range x.errs {
+				if !errors.Is(err, node.ErrUnknownOutcome) {
+					w.Errorf("%s: %v", x.name, err)
+				}
+			}
+			if len(x.acked) < 1000 {
+				w.Errorf("%s has had %d messages accepted", x.name, len(x.acked))
+			}
+		}
+		b.check(w)
+	})
+}
+
+func TestKeyThatIsIdleIsSavedAndLoadedAgain(t *testing.T) {
+	b := newBook()
+	space(t, 2, shard.Config{Parts: 8, Entity: b.entity, Idle: time.Minute}, func(w *world) {
+		w.balanced(8, 2)
+		sp := w.of(w.Node(0))
+		call := func(n int) {
+			w.Helper()
+			if got, err := shard.Call[int](w.Node(0).With(w.Context()), sp, "k", &line{"x", n}); err != nil || got != n {
+				w.Errorf("%d, %v; want %d", got, err, n)
+			}
+		}
+		call(1)
+		time.Sleep(50 * time.Second)
+		call(2)
+		time.Sleep(50 * time.Second)
+		if _, saves := b.stores(); saves != 0 {
+			w.Error("it was not idle for a minute")
+		}
+		time.Sleep(time.Minute)
+		if _, saves := b.stores(); saves != 1 || b.processes("k") != 0 {
+			w.Errorf("%d saves, %d processes after a minute without mail", saves, b.processes("k"))
+		}
+		call(3)
+		if loads, _ := b.stores(); loads != 2 {
+			w.Errorf("%d loads", loads)
+		}
+		b.check(w)
+	})
+}
+
+func TestMessageToAKeyWhoseProcessIsJustEndingWaitsForTheNext(t *testing.T) {
+	b := newBook()
+	b.save = 700 * time.Millisecond
+	space(t, 2, shard.Config{Parts: 8, Entity: b.entity, Idle: 100 * time.Millisecond}, func(w *world) {
+		w.balanced(8, 2)
+		for i := 1; i <= 60; i++ {
+			n := w.Node(i % 2)
+			if got, err := shard.Call[int](n.With(w.Context()), w.of(n), "k", &line{"x", i}); err != nil || got != i {
+				w.Errorf("%d, %v; want %d", got, err, i)
+			}
+			time.Sleep(time.Duration(50+3*i) * time.Millisecond)
+		}
+		if _, saves := b.stores(); saves < 10 {
+			w.Errorf("%d saves", saves)
+		}
+		b.check(w)
+	})
+}
+
+func TestProcessThatOwesAnAnswerIsNotIdle(t *testing.T) {
+	var ends atomic.Int32
+	cfg := shard.Config{Parts: 4, Idle: time.Second, Entity: func(string) actor.Func {
+		return func(p *actor.Process) error {
+			defer func() { ends.Add(1) }()
+			var owed actor.Message
+			for {
+				m, err := p.Receive()
+				if err != nil {
+					return err
+				}
+				if m.IsCall() {
+					owed = m
+					p.SendAfter(time.Minute, p.Self(), "now")
+					continue
+				}
+				if err := p.Reply(owed, "late"); err != nil {
+					return err
+				}
+			}
+		}
+	}}
+	space(t, 1, cfg, func(w *world) {
+		w.balanced(4, 1)
+		n := w.Node(0)
+		if got, err := shard.Call[string](n.With(w.Context()), w.of(n), "k", 1); err != nil || got != "late" || ends.Load() != 0 {
+			w.Errorf("%q, %v, after %d ends", got, err, ends.Load())
+		}
+		time.Sleep(2 * time.Second)
+		if ends.Load() != 1 {
+			w.Errorf("%d ends", ends.Load())
+		}
+	})
+}
+
+func TestPartStaysUntilAllThatWasAcceptedIsRead(t *testing.T) {
+	b := newBook()
+	b.slow = 100 * time.Millisecond
+	space(t, 2, shard.Config{Parts: 8, Entity: b.entity, Patience: 2 * time.Second}, func(w *world) {
+		w.balanced(8, 2)
+		sp := w.of(w.Node(0))
+		key := ""
+		for i := 0; ; i++ { // one of the other node's
+			key = fmt.Sprint("key ", i)
+			if _, ours := sp.Owned(sp.PartOf(key)); !ours {
+				break
+			}
+		}
+		for i := range 50 {
+			if err := sp.Send(w.Context(), key, &line{"x", i + 1}); err != nil {
+				w.Error(err)
+			}
+		}
+		began := w.Now()
+		if err := w.of(w.Node(1)).Drain(w.Context()); err != nil {
+			w.Error(err)
+		}
+		if n := b.count(key); n != 50 || w.Now()-began < 4*time.Second {
+			w.Errorf("the part was given up after %d of 50 messages, in %v", n, w.Now()-began)
+		}
+		if w.told(shard.Stuck) != 1 || w.told(shard.Unstuck) != 1 {
+			w.Errorf("%d alarms, %d taken back", w.told(shard.Stuck), w.told(shard.Unstuck))
+		}
+		if got, err := shard.Call[int](w.Node(0).With(w.Context()), sp, key, &line{"x", 51}); err != nil || got != 51 {
+			w.Errorf("%d, %v", got, err)
+		}
+		b.check(w)
+	})
+}
+
+func TestProcessThatDoesNotEndKeepsItsPartAndNoOther(t *testing.T) {
+	free := make(chan struct{})
+	b := newBook()
+	cfg := shard.Config{Parts: 8, Patience: time.Second, Wait: 5 * time.Second, Entity: func(key string) actor.Func {
+		if key != "hangs" {
+			return b.entity(key)
+		}
+		return func(p *actor.Process) error {
+			m, err := p.Receive()
+			if err != nil {
+				return err
+			}
+			_ = p.Reply(m, 1)
+			<-free
+			return nil
+		}
+	}}
+	space(t, 2, cfg, func(w *world) {
+		free = make(chan struct{}) // of the bubble
+		w.balanced(8, 2)
+		part := shard.PartOf("hangs", 8)
+		owner, other := w.Node(0), w.Node(1)
+		if _, ours := w.of(owner).Owned(part); !ours {
+			owner, other = other, owner
+		}
+		if _, err := shard.Call[int](other.With(w.Context()), w.of(other), "hangs", 1); err != nil {
+			w.Fatal(err)
+		}
+		go func() { _ = w.of(owner).Drain(w.Context()) }()
+		w.Await("an alarm", func() bool { return w.told(shard.Stuck) == 1 })
+		time.Sleep(time.Minute)
+		if id, _, err := w.of(other).PartOwner(w.Context(), part); err != nil || id != owner.ID() {
+			w.Errorf("the part is with %v, %v", id, err)
+		}
+		if err := w.of(other).Send(w.Context(), "hangs", 2); !errors.Is(err, shard.ErrMoved) || !errors.Is(err, actor.ErrTimeout) {
+			w.Errorf("a message to it: %v", err)
+		}
+		for i := range 20 {
+			key := fmt.Sprint("key ", i)
+			if shard.PartOf(key, 8) == part {
+				continue
+			}
+			if err := w.of(other).Send(w.Context(), key, &line{"x", 1}); err != nil {
+				w.Errorf("another: %v", err)
+			}
+		}
+		close(free)
+		w.Await("the part to move", func() bool { _, owned := w.of(other).Owned(part); return owned })
+	})
+}
+
+func TestProcessThatCannotBeginIsToldToItsSenders(t *testing.T) {
+	var tries atomic.Int32
+	cfg := shard.Config{Parts: 4, Entity: shard.Stateful[int]{
+		Load: func(_ *actor.Process, key string) (int, error) {
+			tries.Add(1)
+			switch key {
+			case "no disk":
+				return 0, errors.New("no disk")
+			case "panics":
+				panic("not today")
+			}
+			return 0, nil
+		},
+		Receive: func(p *actor.Process, _ string, _ *int, m actor.Message) error {
+			if m.Body() == "fail" {
+				return errors.New("as you like")
+			}
+			return p.Reply(m, 1)
+		},
+	}.Entity}
+	space(t, 2, cfg, func(w *world) {
+		w.balanced(4, 2)
+		for _, n := range w.Nodes() {
+			for _, key := range []string{"no disk", "panics"} {
+				_, err := shard.Call[int](n.With(w.Context()), w.of(n), key, 1)
+				var failed *shard.EntityError
+				if !errors.As(err, &failed) || failed.Key != key || !strings.Contains(err.Error(), map[string]string{"no disk": "load: no disk", "panics": "not today"}[key]) {
+					w.Errorf("%s: %v", key, err)
+				}
+			}
+			if _, err := shard.Call[int](n.With(w.Context()), w.of(n), "good", 1); err != nil {
+				w.Errorf("another key: %v", err)
+			}
+			if _, err := shard.Call[int](n.With(w.Context()), w.of(n), "good", "fail"); !errors.Is(err, node.ErrUnknownOutcome) || !strings.Contains(err.Error(), "as you like") {
+				w.Errorf("a process that fails at a message: %v", err)
+			}
+			if _, err := shard.Call[int](n.With(w.Context()), w.of(n), "good", 1); err != nil {
+				w.Errorf("after it: %v", err)
+			}
+		}
+		if n := tries.Load(); n > 30 {
+			w.Errorf("they were started %d times", n)
+		}
+		if w.told(shard.EntityFailed) < 4 || w.told(shard.Lost) != 0 {
+			w.Errorf("%d failures were told, %d parts lost", w.told(shard.EntityFailed), w.told(shard.Lost))
+		}
+	})
+}
+
+func TestMailForNobodyIsRefused(t *testing.T) {
+	space(t, 2, shard.Config{Parts: 4, Wait: 3 * time.Second}, func(w *world) {
+		w.balanced(4, 2)
+		n := w.Node(0)
+		sp := w.of(n)
+		for _, err := range []error{
+			sp.Send(w.Context(), "k", 1), sp.SendPart(w.Context(), 0, 1), sp.SendPart(w.Context(), 3, 1),
+			func() error { _, err := sp.RequestPart(n.With(w.Context()), 1, 1); return err }(),
+		} {
+			if !errors.Is(err, shard.ErrNoEntity) {
+				w.Errorf("nothing takes mail: %v", err)
+			}
+		}
+		if err := sp.SendPart(w.Context(), 4, 1); !errors.Is(err, shard.ErrNoPart) {
+			w.Errorf("no such part: %v", err)
+		}
+		ctx, cancel := context.WithTimeout(w.Context(), time.Second)
+		defer cancel()
+		for _, n := range w.Nodes() {
+			if err := w.of(n).Close(ctx); !errors.Is(err, context.DeadlineExceeded) && err != nil {
+				w.Error(err)
+			}
+		}
+		if err := sp.Send(w.Context(), "k", 1); !errors.Is(err, shard.ErrClosed) {
+			w.Errorf("closed: %v", err)
+		}
+		g := w.Guest("asker")
+		alone, err := shard.Open(w.Context(), g.Node, spaceName, shard.Config{Watch: true, Wait: 3 * time.Second})
+		if err != nil {
+			w.Fatal(err)
+		}
+		if err := alone.Send(w.Context(), "k", 1); !errors.Is(err, shard.ErrNoOwner) || !errors.Is(err, actor.ErrTimeout) {
+			w.Errorf("nobody owns anything: %v", err)
+		}
+	})
+}
+
+func TestGuestSendsToKeys(t *testing.T) {
+	b := newBook()
+	space(t, 2, shard.Config{Parts: 8, Entity: b.entity}, func(w *world) {
+		w.balanced(8, 2)
+		g := w.Guest("submitter")
+		sp, err := shard.Open(w.Context(), g.Node, spaceName, shard.Config{Watch: true})
+		if err != nil {
+			w.Fatal(err)
+		}
+		for i := range 20 {
+			if err := sp.Send(w.Context(), fmt.Sprint("key ", i), &line{"guest", 1}); err != nil {
+				w.Error(err)
+			}
+		}
+		if err := sp.Close(w.Context()); err != nil {
+			w.Error(err)
+		}
+		w.Await("all", func() bool {
+			n := 0
+			for i := range 20 {
+				n += b.count(fmt.Sprint("key ", i))
+			}
+			return n == 20
+		})
+		b.check(w)
+	})
+}
+
+func TestWhatKeysProcessesSendGoesUnderTheirTerm(t *testing.T) {
+	terms := make(chan actor.Term, 10)
+	var sp *shard.Space
+	cfg := shard.Config{Parts: 8, Entity: func(key string) actor.Func {
+		return func(p *actor.Process) error {
+			for {
+				m, err := p.Receive()
+				if err != nil {
+					return err
+				}
+				if key == "first" {
+					terms <- p.Term()
+					if err := sp.Send(p, "second", 1); err != nil {
+						t.Error(err)
+					}
+					if _, err := shard.Call[int](p, sp, "second", 2); err != nil {
+						t.Error(err)
+					}
+					continue
+				}
+				terms <- m.Term
+				if m.IsCall() {
+					_ = p.Reply(m, 1)
+				}
+			}
+		}
+	}}
+	space(t, 1, cfg, func(w *world) {
+		w.balanced(8, 1)
+		sp = w.of(w.Node(0))
+		if err := sp.Send(w.Context(), "first", 1); err != nil {
+			w.Fatal(err)
+		}
+		term := <-terms
+		if now, _ := sp.Owned(sp.PartOf("first")); now != term {
+			w.Errorf("it runs under %v, the part's term is %v", term, now)
+		}
+		for range 2 {
+			if got := <-terms; got != term {
+				w.Errorf("a message came under %v, not %v", got, term)
+			}
+		}
+	})
+}
+
+func TestPartsOwnProcessTakesMailAndItsEndGivesThePartBack(t *testing.T) {
+	cfg := shard.Config{Parts: 4, Serve: func(part int) actor.Func {
+		return func(p *actor.Process) error {
+			for {
+				m, err := p.Receive()
+				if err != nil {
+					return err
+				}
+				if m.Body() == "end" {
+					return errors.New("enough")
+				}
+				if m.IsCall() {
+					_ = p.Reply(m, int(p.Term().Number()))
+				}
+			}
+		}
+	}}
+	space(t, 2, cfg, func(w *world) {
+		w.balanced(4, 2)
+		ask := func(n int, part int) int {
+			w.Helper()
+			m, err := w.of(w.Node(n)).RequestPart(w.Node(n).With(w.Context()), part, "term")
+			if err != nil {
+				w.Error(err)
+			}
+			term, _ := actor.As[int](m)
+			return term
+		}
+		before := ask(0, 2)
+		if ask(1, 2) != before || before == 0 {
+			w.Error("two nodes reach different processes")
+		}
+		if err := w.of(w.Node(0)).SendPart(w.Context(), 2, "end"); err != nil {
+			w.Error(err)
+		}
+		w.Await("a failure to be told", func() bool { return w.told(shard.Failed) == 1 })
+		if after := ask(0, 2); after <= before {
+			w.Errorf("term %d after %d", after, before)
+		}
+		w.balanced(4, 2)
+		ask(0, 1)
+		if err := w.of(w.Node(1)).Drain(w.Context()); err != nil {
+			w.Error(err)
+		}
+		w.balanced(4, 1)
+		for part := range 4 {
+			ask(1, part)
+		}
+		if w.told(shard.Failed) != 1 {
+			w.Error("a process that was told to end is no failure")
+		}
+	})
+}
+
+func TestMessagesWaitUntilOnGainHasReturned(t *testing.T) {
+	var ready atomic.Bool
+	cfg := shard.Config{Parts: 1}
+	cfg.OnGain = func(*actor.Process, int) error { time.Sleep(5 * time.Second); ready.Store(true); return nil }
+	cfg.Entity = func(string) actor.Func {
+		return func(p *actor.Process) error {
+			if !ready.Load() {
+				t.Error("a key's process runs before OnGain has returned")
+			}
+			for {
+				if _, err := p.Receive(); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	space(t, 2, cfg, func(w *world) {
+		w.Await("the space", func() bool { return w.of(w.Node(0)) != nil })
+		synctest.Wait()
+		for i := range 4 {
+			if err := w.of(w.Node(0)).Send(w.Context(), fmt.Sprint(i), 1); err != nil {
+				w.Error(err)
+			}
+		}
+		w.balanced(1, 2)
+	})
+}
