@@ -26,8 +26,8 @@ type book struct {
 	saves   int
 	wrong   []string
 
-	slow time.Duration // that one message takes
-	save time.Duration // that saving takes
+	work func() // what handling one message takes; nil: nothing
+	save func() // what saving takes
 }
 
 // handled is a message that was.
@@ -90,8 +90,8 @@ func (b *book) receive(p *actor.Process, key string, n *int, m actor.Message) er
 	if !ok {
 		return fmt.Errorf("a %s", m.Type())
 	}
-	if b.slow > 0 {
-		time.Sleep(b.slow)
+	if b.work != nil {
+		b.work()
 	}
 	if err := p.CheckTerm(); err != nil {
 		return err
@@ -107,8 +107,8 @@ func (b *book) receive(p *actor.Process, key string, n *int, m actor.Message) er
 }
 
 func (b *book) keep(p *actor.Process, key string, n *int) error {
-	if b.save > 0 {
-		time.Sleep(b.save)
+	if b.save != nil {
+		b.save()
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -181,8 +181,8 @@ type addressed struct {
 	at  time.Duration
 }
 
-// write starts a writer on a node, with that many keys.
-func (w *world) write(n *conclavetest.Node, name string, keys int, pause time.Duration) *writer {
+// letWrite starts a writer on a node, with that many keys.
+func (w *world) letWrite(n *conclavetest.Node, name string, keys int, pause time.Duration) *writer {
 	x := &writer{name: name, n: n, done: make(chan struct{})}
 	go func() {
 		defer close(x.done)

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"conclave/actor"
@@ -55,12 +54,12 @@ func TestKeysAreAnyBytes(t *testing.T) {
 
 func TestMailWaitsWhileItsPartMovesAndGoesOnInOrder(t *testing.T) {
 	b := newBook()
-	b.slow = 3 * time.Millisecond
 	space(t, 4, shard.Config{Parts: 32, Entity: b.entity}, func(w *world) {
+		b.work = func() { time.Sleep(3 * time.Millisecond) }
 		w.balanced(32, 4)
 		var all []*writer
 		for i := range 4 {
-			all = append(all, w.write(w.Node(0), fmt.Sprintf("w%d", i), 40, 5*time.Millisecond))
+			all = append(all, w.letWrite(w.Node(0), fmt.Sprintf("w%d", i), 40, 5*time.Millisecond))
 		}
 		for range 4 { // others come and go, in order
 			for _, i := range []int{1, 2} {
@@ -105,7 +104,7 @@ func TestCallsGoOnWithTheNextOwnerWhenOneDies(t *testing.T) {
 		w.balanced(32, 4)
 		var all []*writer
 		for i := range 4 {
-			all = append(all, w.write(w.Node(0), fmt.Sprintf("w%d", i), 40, 5*time.Millisecond))
+			all = append(all, w.letWrite(w.Node(0), fmt.Sprintf("w%d", i), 40, 5*time.Millisecond))
 		}
 		for range 3 {
 			time.Sleep(time.Second)
@@ -166,8 +165,8 @@ func TestKeyThatIsIdleIsSavedAndLoadedAgain(t *testing.T) {
 
 func TestMessageToAKeyWhoseProcessIsJustEndingWaitsForTheNext(t *testing.T) {
 	b := newBook()
-	b.save = 700 * time.Millisecond
 	space(t, 2, shard.Config{Parts: 8, Entity: b.entity, Idle: 100 * time.Millisecond}, func(w *world) {
+		b.save = func() { time.Sleep(700 * time.Millisecond) }
 		w.balanced(8, 2)
 		for i := 1; i <= 60; i++ {
 			n := w.Node(i % 2)
@@ -220,8 +219,8 @@ func TestProcessThatOwesAnAnswerIsNotIdle(t *testing.T) {
 
 func TestPartStaysUntilAllThatWasAcceptedIsRead(t *testing.T) {
 	b := newBook()
-	b.slow = 100 * time.Millisecond
 	space(t, 2, shard.Config{Parts: 8, Entity: b.entity, Patience: 2 * time.Second}, func(w *world) {
+		b.work = func() { time.Sleep(100 * time.Millisecond) }
 		w.balanced(8, 2)
 		sp := w.of(w.Node(0))
 		key := ""
@@ -520,7 +519,8 @@ func TestPartsOwnProcessTakesMailAndItsEndGivesThePartBack(t *testing.T) {
 func TestMessagesWaitUntilOnGainHasReturned(t *testing.T) {
 	var ready atomic.Bool
 	cfg := shard.Config{Parts: 1}
-	cfg.OnGain = func(*actor.Process, int) error { time.Sleep(5 * time.Second); ready.Store(true); return nil }
+	var loaded chan struct{}
+	cfg.OnGain = func(*actor.Process, int) error { <-loaded; return nil }
 	cfg.Entity = func(string) actor.Func {
 		return func(p *actor.Process) error {
 			if !ready.Load() {
@@ -534,8 +534,13 @@ func TestMessagesWaitUntilOnGainHasReturned(t *testing.T) {
 		}
 	}
 	space(t, 2, cfg, func(w *world) {
+		loaded = make(chan struct{}) // of the bubble
 		w.Await("the space", func() bool { return w.of(w.Node(0)) != nil })
-		synctest.Wait()
+		go func() {
+			time.Sleep(5 * time.Second)
+			ready.Store(true)
+			close(loaded)
+		}()
 		for i := range 4 {
 			if err := w.of(w.Node(0)).Send(w.Context(), fmt.Sprint(i), 1); err != nil {
 				w.Error(err)
