@@ -5,6 +5,13 @@
 // ([PartOf]). Every node that opens the space is a member, equal to all others; between
 // them the members own its parts. There is nobody in the middle.
 //
+//	sp, err := shard.Open(ctx, n, "lists", shard.Config{Entity: shard.Stateful[List]{Load: load, Receive: receive, Save: save}.Entity})
+//	err = sp.Send(ctx, "customer 17", Joined{"ada"})
+//	size, err := shard.Call[int](p, sp, "customer 17", Size{})
+//
+// Every key has one process in the whole cluster, at the owner of its part, which its
+// first message starts. Who brings an engine of his own has hooks instead:
+//
 //	sp, err := shard.Open(ctx, n, "lists", shard.Config{
 //		OnGain: func(p *actor.Process, part int) error { ... }, // load it, and serve it
 //		OnLose: func(p *actor.Process, part int, why error) error { ... }, // finish, keep what has to be kept
@@ -29,12 +36,25 @@
 //
 // # How a part moves
 //
-// The plan changes. The owner is told ([Config].OnLose), finishes, keeps what has to be
-// kept, and returns; everything that it has spawned ends; only then the znode goes. The
-// new owner, who has watched it, makes its own, verifies it, has the lease, and begins
-// ([Config].OnGain). If the old owner does not come to an end, the part stays with it,
+// The plan changes. Keys' processes read what they have, are saved, and end; the owner
+// is told ([Config].OnLose), finishes, keeps what has to be kept, and returns;
+// everything that it has spawned ends; only then the znode goes. The new owner, who has
+// watched it, makes its own, verifies it, has the lease, and begins ([Config].OnGain).
+// If the old owner does not come to an end, the part stays with it,
 // and event [Stuck] says so: there is no second owner for balance's sake. At most
 // [Config].Moves parts of a node are on the move at a time, those aside that are stuck.
+//
+// # Mail by key
+//
+// A message goes to the PID of the key's process, which is of one term for ever. Who does
+// not know it asks the part's owner, who starts the process if there is none. What was
+// accepted is read before the process ends; what comes later waits, at its sender and in
+// order, for the next ([Space.Send]). An entity is passivated when it has had nothing to
+// do for [Config].Idle.
+//
+// Keys' processes may call each other, but not so that two wait for each other: they
+// would for ever. While their part moves, one that sends to another key of that part
+// gets [ErrMoved] at once: the part waits for it to end.
 //
 // # From outside
 //
@@ -58,7 +78,8 @@
 //     all that ran under it has returned here. (On another node it can begin before
 //     that: as when a session is ended by hand, the lease is what it was meant to be
 //     only if ZooKeeper's znodes are left alone.)
-//   - OnGain or OnLose fails, panics or hangs: that part alone is affected.
+//   - OnGain or OnLose fails, panics or hangs: that part alone is affected. A key's
+//     process fails: that key alone.
 //
 // docs/guarantees.md says what all this rests on.
 package shard

@@ -1,10 +1,79 @@
 package shard_test
 
 import (
+	"context"
 	"fmt"
+	"log"
+	"log/slog"
+	"sync"
+	"time"
 
+	"conclave/actor"
+	"conclave/node"
 	"conclave/shard"
+	"conclave/zkdev"
 )
+
+// Pay and Balance are messages.
+type (
+	Pay     struct{ Cents int }
+	Balance struct{}
+)
+
+// Accounts, each a process, at one of two nodes. What they are when they end is kept in
+// a map; a program would have a store that both nodes reach.
+func ExampleStateful() {
+	zk := zkdev.New(zkdev.Config{})
+	defer zk.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	var kept sync.Map
+	account := shard.Stateful[int]{
+		Load: func(p *actor.Process, key string) (int, error) {
+			cents, _ := kept.Load(key)
+			n, _ := cents.(int)
+			return n, nil
+		},
+		Save: func(p *actor.Process, key string, cents *int) error {
+			kept.Store(key, *cents)
+			return nil
+		},
+		Receive: func(p *actor.Process, key string, cents *int, m actor.Message) error {
+			if pay, ok := actor.As[Pay](m); ok {
+				*cents += pay.Cents
+				return nil
+			}
+			return p.Reply(m, *cents)
+		},
+	}
+	var spaces []*shard.Space
+	for _, name := range []string{"n1", "n2"} {
+		n, err := node.Start(ctx, node.Config{
+			Name: name, ZooKeeper: []string{"in memory"}, DialZooKeeper: zk.DialContext, Logger: slog.New(slog.DiscardHandler),
+		})
+		if err != nil {
+			log.Fatal(err)
+		}
+		defer n.Stop(ctx)
+		sp, err := shard.Open(ctx, n, "accounts", shard.Config{Parts: 16, Entity: account.Entity})
+		if err != nil {
+			log.Fatal(err)
+		}
+		spaces = append(spaces, sp)
+	}
+	for i, sp := range spaces {
+		if err := sp.Send(ctx, "ada", Pay{100 + i}); err != nil {
+			log.Fatal(err)
+		}
+	}
+	for _, sp := range spaces { // the same process, from wherever it is asked
+		cents, err := shard.Call[int](sp.Node().With(ctx), sp, "ada", Balance{})
+		fmt.Println(cents, err)
+	}
+	// Output:
+	// 201 <nil>
+	// 201 <nil>
+}
 
 func ExamplePlan_Next() {
 	plan, err := shard.NewPlan(12)

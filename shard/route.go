@@ -204,6 +204,9 @@ func (r *route) locate(ctx context.Context, key string, own bool) (openAnswer, e
 				return answer, fmt.Errorf("%w: part %d of %q, at %s", ErrNoEntity, r.part, r.sp.name, o.door.Node().Name)
 			case err == nil:
 				last = fmt.Errorf("%w: part %d of %q, from %s", ErrMoved, r.part, r.sp.name, o.door.Node().Name)
+				if answer.Refusal == refusedMoved && r.mine(ctx, o) {
+					return answer, fmt.Errorf("%w: its sender runs for that part, which waits for him to end", last)
+				}
 				if answer.Refusal == refusedLater { // he has let us wait already
 					pause = wait
 				}
@@ -259,6 +262,12 @@ func (r *route) ask(ctx context.Context, changed <-chan struct{}, o owner, c ope
 // askPatience is how long an owner's answer is waited for: one that stands still is
 // asked again, and so is who owns the part then.
 const askPatience = 2 * openPatience
+
+// mine says whether whoever sends runs under that term of the part himself.
+func (r *route) mine(ctx context.Context, o owner) bool {
+	p := actor.ProcessOf(ctx)
+	return p != nil && p.Term().Number() == o.number && p.Term().Scope() == termScope(r.sp.name, r.part)
+}
 
 // ours says whether this node owns the part, without asking anybody.
 func (r *route) ours() (owner, bool) {

@@ -549,3 +549,38 @@ func TestMessagesWaitUntilOnGainHasReturned(t *testing.T) {
 		w.balanced(1, 2)
 	})
 }
+
+func TestProcessOfAPartThatMovesIsNotKeptWaitingForThatPart(t *testing.T) {
+	var sp *shard.Space
+	got := make(chan error, 1)
+	cfg := shard.Config{Parts: 1, Entity: func(key string) actor.Func {
+		return func(p *actor.Process) error {
+			for {
+				_, err := p.Receive()
+				if err != nil && key == "first" {
+					got <- sp.Send(p, "second", 1)
+				}
+				if err != nil {
+					return err
+				}
+			}
+		}
+	}}
+	space(t, 2, cfg, func(w *world) {
+		w.balanced(1, 2)
+		sp = w.of(w.Node(0))
+		if _, ours := sp.Owned(0); !ours {
+			sp = w.of(w.Node(1))
+		}
+		if err := sp.Send(w.Context(), "first", 1); err != nil {
+			w.Fatal(err)
+		}
+		began := w.Now()
+		if err := sp.Drain(w.Context()); err != nil {
+			w.Error(err)
+		}
+		if err := <-got; !errors.Is(err, shard.ErrMoved) || w.Now()-began > time.Second {
+			w.Errorf("%v after %v", err, w.Now()-began)
+		}
+	})
+}
