@@ -30,7 +30,9 @@ type bench struct {
 	owners map[int]*party // by part
 	lost   map[int]int64  // when the part was given up, or its owner killed
 	pauses []time.Duration
-	last   time.Time // when a part was gained last
+	calls  []time.Duration // the first that new owners have answered
+	failed map[string]int  // calls, by why
+	last   time.Time       // when a part was gained last
 	wake   chan struct{}
 }
 
@@ -42,7 +44,7 @@ type party struct {
 }
 
 func newBench(ctx context.Context, set settings) (*bench, error) {
-	b := &bench{set: set, owners: make(map[int]*party), lost: make(map[int]int64), wake: make(chan struct{}, 1)}
+	b := &bench{set: set, owners: make(map[int]*party), lost: make(map[int]int64), failed: make(map[string]int), wake: make(chan struct{}, 1)}
 	var err error
 	if b.dir, err = os.MkdirTemp("", "conclave-moves-"); err != nil {
 		return nil, err
@@ -64,18 +66,23 @@ func (b *bench) close() {
 
 // start starts a process with so many members.
 func (b *bench) start(nodes int) (*party, error) {
+	return b.launch(nodes, "member", "-parts", strconv.Itoa(b.set.parts), "-nodes", strconv.Itoa(nodes))
+}
+
+// launch starts a process of ours.
+func (b *bench) launch(nodes int, args ...string) (*party, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
 	b.names++
 	p := &party{name: fmt.Sprintf("m%d-%s", b.names, filepath.Base(b.dir)), nodes: nodes}
+	args = append(append([]string{self}, args...), "-zk", strings.Join(b.zk.Addrs(), ","), "-name", p.name, "-session-timeout", b.set.timeout.String())
 	p.Process, err = child.Start(child.Plan{
 		Name: p.name, Mark: p.name, Log: filepath.Join(b.dir, p.name+".log"),
 		Guard: []string{b.guard, "guard", "--"},
-		Args: []string{self, "member", "-zk", strings.Join(b.zk.Addrs(), ","), "-name", p.name,
-			"-parts", strconv.Itoa(b.set.parts), "-nodes", strconv.Itoa(nodes), "-session-timeout", b.set.timeout.String()},
-		Hear: func(line []byte) { b.hear(p, line) },
+		Args:  args,
+		Hear:  func(line []byte) { b.hear(p, line) },
 	})
 	return p, err
 }
@@ -88,6 +95,12 @@ func (b *bench) hear(p *party, line []byte) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	switch {
+	case s.Call != 0:
+		b.calls = append(b.calls, s.Call)
+		return
+	case s.Failed != "":
+		b.failed[s.Failed]++
+		return
 	case s.Gain:
 		if at := b.lost[s.Part]; at != 0 {
 			b.pauses = append(b.pauses, time.Duration(s.At-at))
@@ -135,13 +148,13 @@ func (b *bench) balanced(ctx context.Context, parties ...*party) (time.Time, err
 	}
 }
 
-// take takes the pauses that there were since it was last called.
-func (b *bench) take() []time.Duration {
+// take takes the pauses that there were since it was last called, and the calls.
+func (b *bench) take() (pauses, calls []time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	all := b.pauses
-	b.pauses = nil
-	return all
+	pauses, calls = b.pauses, b.calls
+	b.pauses, b.calls = nil, nil
+	return pauses, calls
 }
 
 // requests are how many ZooKeeper has had.
@@ -174,6 +187,12 @@ func (b *bench) moves(ctx context.Context) error {
 	if _, err := b.balanced(ctx, stay...); err != nil {
 		return err
 	}
+	if _, err := b.launch(0, "caller"); err != nil {
+		return err
+	}
+	if !rest(ctx, 3*time.Second) {
+		return ctx.Err()
+	}
 	b.take()
 	var join, leave, kill series
 	for range b.set.runs {
@@ -195,10 +214,10 @@ func (b *bench) moves(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			join.add(b.take(), at.Sub(began), after-before)
 			if !rest(ctx, 3*time.Second) { // leases are whole
 				return ctx.Err()
 			}
+			join.add(b, at.Sub(began), after-before)
 			if before, err = b.requests(); err != nil {
 				return err
 			}
@@ -227,11 +246,16 @@ func (b *bench) moves(ctx context.Context) error {
 			if after, err = b.requests(); err != nil {
 				return err
 			}
-			s.add(b.take(), at.Sub(began), after-before)
 			<-p.Ended()
+			if !rest(ctx, time.Second) { // calls are answered
+				return ctx.Err()
+			}
+			s.add(b, at.Sub(began), after-before)
 		}
 	}
-	report(b.set, &join, &leave, &kill)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	report(b.set, &join, &leave, &kill, b.failed)
 	return nil
 }
 

@@ -9,7 +9,10 @@
 // Members of a space are processes of their own, on a ZooKeeper server of its own
 // that runs as its scripts start it. A member comes (the pause of a part is from the
 // return of OnLose to the call of OnGain elsewhere), leaves in order (node.Drain), and
-// is killed under conclave guard (from the signal to the call of OnGain). With -wide a
+// is killed under conclave guard (from the signal to the call of OnGain). A guest calls
+// the processes of 64 keys of as many parts all the while, each every few milliseconds:
+// how long the first call that another owner answers takes is what a move costs those
+// who use it. With -wide a
 // hundred members share 1,024 parts, and what they cost ZooKeeper while nothing happens
 // is measured, too. The numbers are of this machine, which it names.
 package main
@@ -28,6 +31,9 @@ import (
 func main() {
 	if len(os.Args) > 1 && os.Args[1] == "member" {
 		os.Exit(member(os.Args[2:]))
+	}
+	if len(os.Args) > 1 && os.Args[1] == "caller" {
+		os.Exit(caller(os.Args[2:]))
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := measure(ctx, os.Args[1:])

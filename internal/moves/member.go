@@ -21,13 +21,16 @@ import (
 
 const spaceName = "moves"
 
-// said is what a member tells, a line of JSON each. Times are of the clock that all
+// said is what a member or the caller tells, a line of JSON each. Times are of the clock that all
 // processes of the machine share, in nanoseconds.
 type said struct {
 	At   int64 `json:"at"`
 	Part int   `json:"part"`
 	Gain bool  `json:"gain,omitempty"` // its code may serve the part from now on
 	Lose bool  `json:"lose,omitempty"` // its code serves it no more
+
+	Call   time.Duration `json:"call,omitempty"`   // what the first call took that a new owner has answered
+	Failed string        `json:"failed,omitempty"` // a call
 }
 
 // member opens the space with nodes of its own, so many as it is told, until it is
@@ -53,6 +56,7 @@ func member(args []string) int {
 		Parts:  *parts,
 		OnGain: func(_ *actor.Process, part int) error { say(said{Part: part, Gain: true}); return nil },
 		OnLose: func(_ *actor.Process, part int, _ error) error { say(said{Part: part, Lose: true}); return nil },
+		Entity: func(string) actor.Func { return answer },
 	}
 	ctx := context.Background()
 	var nodes []*node.Node

@@ -16,10 +16,12 @@ import (
 // series is what was measured of one kind of change.
 type series struct {
 	changes, moved, requests int
-	pauses, took             []time.Duration
+	pauses, took, calls      []time.Duration
 }
 
-func (s *series) add(pauses []time.Duration, took time.Duration, requests int) {
+func (s *series) add(b *bench, took time.Duration, requests int) {
+	pauses, calls := b.take()
+	s.calls = append(s.calls, calls...)
 	s.changes++
 	s.moved += len(pauses)
 	s.requests += requests
@@ -36,17 +38,21 @@ func quantile(all []time.Duration, q float64) time.Duration {
 	return all[int(q*float64(len(all)-1)+0.5)]
 }
 
-func report(set settings, join, leave, kill *series) {
+func report(set settings, join, leave, kill *series, failed map[string]int) {
 	fmt.Printf("%s\n%d parts, %d members and one more, T = %v\n", machine(), set.parts, set.nodes, set.timeout)
-	fmt.Printf("%-28s %7s %7s | %-33s | %-22s | %s\n", "", "changes", "moves", "pause of a part: p50, p99, max", "until balance: p50, max", "requests a move")
+	fmt.Printf("%-28s %7s %7s | %-33s | %-33s | %-22s | %s\n", "", "changes", "moves", "pause of a part: p50, p99, max", "first call of a key: p50, p99, max", "until balance: p50, max", "requests a move")
 	for _, row := range []struct {
 		what string
 		s    *series
 	}{{"a member comes", join}, {"leaves in order", leave}, {"is killed, with a guard", kill}} {
 		s := row.s
-		fmt.Printf("%-28s %7d %7d | %9s %9s %9s     | %9s %9s    | %.1f\n", row.what, s.changes, s.moved,
+		fmt.Printf("%-28s %7d %7d | %9s %9s %9s     | %9s %9s %9s      | %9s %9s    | %.1f\n", row.what, s.changes, s.moved,
 			short(quantile(s.pauses, 0.5)), short(quantile(s.pauses, 0.99)), short(quantile(s.pauses, 1)),
+			short(quantile(s.calls, 0.5)), short(quantile(s.calls, 0.99)), short(quantile(s.calls, 1)),
 			short(quantile(s.took, 0.5)), short(quantile(s.took, 1)), float64(s.requests)/float64(max(s.moved, 1)))
+	}
+	for why, n := range failed {
+		fmt.Printf("%d calls failed: %s\n", n, why)
 	}
 	fmt.Println("(until balance: from the start of the process that comes, which takes a while itself, and with the wait for others to come; requests: all of the time, heartbeats included)")
 }
@@ -104,7 +110,7 @@ func (b *bench) wide(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	pauses := b.take()
+	pauses, _ := b.take()
 	fmt.Printf("%d of them leave, one after the other: %d moves in %s, pause of a part p50 %s, p99 %s, %.1f requests and %.2f ms of CPU a move\n",
 		each, len(pauses), short(at.Sub(began)), short(quantile(pauses, 0.5)), short(quantile(pauses, 0.99)),
 		float64(requests3-requests2)/float64(max(len(pauses), 1)), 1000*(cpu3-cpu2).Seconds()/float64(max(len(pauses), 1)))
