@@ -60,10 +60,15 @@ func (s *System) NodeUnreached(node NodeID, reason error, unsent func(to PID) er
 	s.nodeLost(node, reason, unsent)
 }
 
-// NodeStopped is NodeLost where the node has said that it has stopped, with all
-// its processes: links and monitors end with Shutdown.
-func (s *System) NodeStopped(node NodeID) {
-	s.nodeLost(node, Shutdown, func(to PID) error { return &EndedError{PID: to, Reason: Shutdown} })
+// NodeStopped is NodeLost where the node has said that it has stopped: links and
+// monitors end with Shutdown. If it has said, too, that all its processes had ended by
+// then (ended), what it has not answered was certainly not taken up.
+func (s *System) NodeStopped(node NodeID, ended bool) {
+	var reason error
+	if !ended {
+		reason = Shutdown
+	}
+	s.nodeLost(node, Shutdown, func(to PID) error { return &EndedError{PID: to, Reason: reason} })
 }
 
 func (s *System) nodeLost(node NodeID, reason error, call func(to PID) error) {

@@ -63,6 +63,9 @@ func (it *item) takeOut(m *Message) {
 	if c := it.claims; c != nil {
 		m.Term, m.claims = c.term, c
 		it.claims = nil
+		if c.call != nil {
+			c.call.taken = true
+		}
 	}
 	if it.from.serial != 0 || m.call() != nil {
 		m.From.node, m.From.serial = it.from.node, it.from.serial

@@ -13,6 +13,7 @@ type openCall struct {
 
 	claims claims // those of its message: its term, and this call
 
+	taken      bool          // its owner has taken it out of the mailbox; the owner's own
 	state      atomic.Uint32 // one of:
 	prev, next *openCall     // guarded by owner.mu
 }

@@ -229,3 +229,21 @@ func TestRestTellsWhoHasNothingToDo(t *testing.T) {
 		}
 	})
 }
+
+func TestCallThatComesAsItsProcessEndsWasCertainlyNotTaken(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newSystem(t)
+		pid := s.Spawn(func(p *Process) error { _, err := p.Receive(); return err })
+		p := s.table.get(pid.serial)
+		ref, call := s.calls.start(pid)
+		if c, why := p.newCall(Envelope{Kind: KindCall, From: s.self, To: pid, Ref: ref}); c == nil {
+			t.Fatal(why)
+		}
+		s.Seal(pid, nil) // before the call is in the mailbox
+		<-call.done
+		var ended *EndedError
+		if !errors.As(call.err, &ended) || ended.Reason != nil {
+			t.Errorf("its caller is told: %v", call.err)
+		}
+	})
+}

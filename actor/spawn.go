@@ -198,7 +198,11 @@ func (p *Process) leave() {
 	}
 	for calls != nil {
 		c := calls
-		c.fail(&EndedError{PID: p.pid, Reason: reason})
+		ended := &EndedError{PID: p.pid, Reason: reason}
+		if !c.taken { // it was noted, and found the mailbox closed
+			ended.Reason = nil
+		}
+		c.fail(ended)
 		p.mu.Lock()
 		calls = p.calls
 		p.mu.Unlock()

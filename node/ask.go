@@ -178,6 +178,10 @@ func (p *peer) takeMove(c *connection, f *transport.Frame) bool {
 	if !forHandOver(f.Kind) {
 		return false
 	}
+	if f.Kind == transport.Moved && f.Scope == "" { // whoever asks wants to know that all before it was read
+		l.answer(c, f.Ref, nil)
+		return true
+	}
 	m := move{p.id, f.TermNumber}
 	if actor.CheckName(f.Scope) != nil {
 		if isAsk(f.Kind) {

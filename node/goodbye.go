@@ -10,6 +10,10 @@ import (
 	"conclave/transport"
 )
 
+// byeEnded is a flag of Bye: every process of its sender has ended, so that what it has
+// not answered or confirmed by now no process ever took.
+const byeEnded transport.Flags = 1
+
 // abandon gives up links that were never used.
 func (l *links) abandon() {
 	l.end(ErrStopped)
@@ -67,7 +71,7 @@ func (p *peer) goodbye(ctx context.Context) error {
 		return nil
 	}
 	p.part(link, ErrStopped)
-	link.sayBye(ctx)
+	link.sayBye(ctx, p.links.ended.Load())
 	heard := []<-chan struct{}{link.bye}
 	if link.answersBye {
 		heard = append(heard, link.left) // then we have read all that was sent to us, too
@@ -102,10 +106,15 @@ func (p *peer) part(c *connection, why error) bool {
 // hearBye is called when all that the peer had to say over c has been read: it
 // has stopped, with all its processes. What we had sent by then is still read
 // there, up to our own goodbye.
-func (p *peer) hearBye(c *connection) {
+func (p *peer) hearBye(c *connection, f *transport.Frame) {
+	if f.Flags&byeEnded != 0 {
+		p.mu.Lock()
+		p.ended = true
+		p.mu.Unlock()
+	}
 	_ = c.control.append(context.Background(), &transport.Frame{Kind: transport.Bye}, true)
 	if p.part(c, ErrPeerStopped) {
-		c.sayBye(context.Background())
+		c.sayBye(context.Background(), p.links.ended.Load())
 	}
 	c.leftOnce.Do(func() { close(c.left) })
 }
@@ -119,9 +128,9 @@ func (p *peer) turnAway(f *transport.Frame, why error) error {
 	return nil
 }
 
-// stopped says whether the peer has said goodbye.
-func (p *peer) stopped() bool {
+// stopped says whether the peer has said goodbye, and that its processes have ended.
+func (p *peer) stopped() (stopped, ended bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.parted == ErrPeerStopped
+	return p.parted == ErrPeerStopped, p.ended
 }

@@ -32,6 +32,7 @@ type links struct {
 	listener transport.Listener // nil for a guest
 	lastConn atomic.Int64
 	peers    peerTable
+	ended    atomic.Bool // all processes have
 	cluster  atomic.Pointer[string]
 
 	asks  asks

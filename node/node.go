@@ -229,11 +229,12 @@ func (n *Node) stop(ctx context.Context) error {
 	n.moves.close()
 	note("unregister", <-unregistered)
 	n.registry.Close()
-	note("stop processes", n.system.Stop(ctx, actor.Shutdown))
+	err := n.system.Stop(ctx, actor.Shutdown)
+	note("stop processes", err)
+	n.links.ended.Store(err == nil)
 	n.follows.close()
 	note("flush", n.links.close(ctx))
-	err := n.keeper.Close(ctx)
-	if err == nil {
+	if err = n.keeper.Close(ctx); err == nil {
 		n.guarded.over()
 	} else { // it may live: the guard keeps it until this program ends
 		n.guarded.stop()

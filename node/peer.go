@@ -30,6 +30,7 @@ type peer struct {
 	bytes   int // of pending
 	room    chan struct{}
 	asked   bool  // evWant is under way
+	ended   bool  // it has said that all its processes have
 	parted  error // one of us has said goodbye: why no mail is taken any more
 	conns   map[connID]*connection
 	paused  map[uint64]chan struct{} // their processes that want no mail for now
@@ -60,6 +61,8 @@ type connection struct {
 	byeOnce  sync.Once
 	left     chan struct{} // closed when we have read the peer's, or the connection has ended
 	leftOnce sync.Once
+
+	confirming sync.Mutex // held from when a message is put into a mailbox until that is confirmed
 
 	answersBye bool // the peer answers a goodbye with its own
 	handsOver  bool // the peer knows the frames that hand globals over

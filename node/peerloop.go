@@ -239,10 +239,10 @@ func (p *peer) lost(err error) {
 		p.last.readers.Wait()
 		p.last = nil // with its buffers: the peer itself is remembered for a while
 	}
-	if p.stopped() {
+	if stopped, ended := p.stopped(); stopped {
 		p.links.linkDown(p, ErrPeerStopped)
 		p.release()
-		p.links.system.NodeStopped(p.id)
+		p.links.system.NodeStopped(p.id, ended)
 		return // nothing waits for another link
 	}
 	p.links.linkDown(p, err)

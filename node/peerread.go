@@ -37,7 +37,7 @@ func (p *peer) readMessages(c *connection) error {
 // take delivers a frame that is for a process.
 func (p *peer) take(c *connection, f *transport.Frame) {
 	if f.Kind == transport.Bye {
-		p.hearBye(c)
+		p.hearBye(c, f)
 		return
 	}
 	if f.Kind == transport.Reply && f.Scope == "" {
@@ -47,6 +47,10 @@ func (p *peer) take(c *connection, f *transport.Frame) {
 	e, ok := p.envelope(c, f)
 	if !ok {
 		return
+	}
+	if e.Kind == actor.KindMessage && e.Ref != 0 {
+		c.confirming.Lock()
+		defer c.confirming.Unlock()
 	}
 	switch p.links.system.Deliver(e) {
 	case actor.Full:

@@ -61,20 +61,18 @@ func (b *book) entity(key string) actor.Func {
 			b.bad("key %q has %d processes", key, b.alive[key])
 		}
 		b.mu.Unlock()
-		stop := context.AfterFunc(p, func() {
+		ended := sync.OnceFunc(func() {
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			b.alive[key]--
+		})
+		context.AfterFunc(p, func() {
 			if p.CheckTerm() != nil { // it may do nothing any more
-				b.mu.Lock()
-				defer b.mu.Unlock()
-				b.alive[key]--
+				ended()
 			}
 		})
-		err := stateful.Entity(key)(p)
-		if stop() || p.CheckTerm() == nil {
-			b.mu.Lock()
-			b.alive[key]--
-			b.mu.Unlock()
-		}
-		return err
+		defer ended()
+		return stateful.Entity(key)(p)
 	}
 }
 
@@ -201,7 +199,7 @@ func (w *world) letWrite(n *conclavetest.Node, name string, keys int, pause time
 			case err == nil:
 				x.acked = append(x.acked, a)
 			case errors.Is(err, node.ErrUnknownOutcome), !n.Running(), errors.Is(err, node.ErrStopped):
-				x.errs = append(x.errs, err)
+				x.errs = append(x.errs, fmt.Errorf("at %v: %w", w.Now(), err))
 			default:
 				x.denied = append(x.denied, a)
 				x.errs = append(x.errs, err)

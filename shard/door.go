@@ -49,8 +49,8 @@ func (d *door) Receive(p *actor.Process, m actor.Message) error {
 		_ = p.Reply(m, &openAnswer{Refusal: refusedMoved})
 		return nil
 	}
-	es := d.sp.here(c.Part)
-	answer, wait := es.open(*c)
+	es, asker := d.sp.here(c.Part), m.From.Node()
+	answer, wait := es.open(asker, *c)
 	if wait == nil {
 		_ = p.Reply(m, &answer)
 		return nil
@@ -58,16 +58,16 @@ func (d *door) Receive(p *actor.Process, m actor.Message) error {
 	p.Spawn(func(p *actor.Process) error {
 		ctx, cancel := context.WithTimeout(p, openPatience)
 		defer cancel()
-		answer := es.await(ctx, *c)
+		answer := es.await(ctx, asker, *c)
 		return p.Reply(m, &answer)
 	})
 	return nil
 }
 
 // await is open, once it is known.
-func (es *entities) await(ctx context.Context, c openCall) openAnswer {
+func (es *entities) await(ctx context.Context, asker actor.NodeID, c openCall) openAnswer {
 	for {
-		answer, wait := es.open(c)
+		answer, wait := es.open(asker, c)
 		if wait == nil {
 			return answer
 		}

@@ -1,8 +1,11 @@
 package shard
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -18,10 +21,12 @@ type entities struct {
 	mu     sync.Mutex
 	t      *tenancy // of the term; nil: none
 	takes  takes
-	turned chan struct{} // closed at the next change of these two
+	over   int64         // the number of the last term here that is over
+	turned chan struct{} // closed at the next change of these
 	byKey  map[string]*entity
-	own    *entity          // nil: there is none
-	failed map[string]error // why a key's last process has failed
+	askers map[actor.NodeID]struct{} // nodes that know of these processes
+	own    *entity                   // nil: there is none
+	failed map[string]error          // why a key's last process has failed
 }
 
 // maxFailed bounds what is remembered of failures.
@@ -56,7 +61,7 @@ func (sp *Space) here(part int) *entities {
 	if es, ok := sp.local.Load(part); ok {
 		return es.(*entities)
 	}
-	es, _ := sp.local.LoadOrStore(part, &entities{sp: sp, part: part, turned: make(chan struct{}), byKey: make(map[string]*entity), failed: make(map[string]error)})
+	es, _ := sp.local.LoadOrStore(part, &entities{sp: sp, part: part, turned: make(chan struct{}), byKey: make(map[string]*entity), askers: make(map[actor.NodeID]struct{}), failed: make(map[string]error)})
 	return es.(*entities)
 }
 
@@ -72,6 +77,10 @@ func (es *entities) begin(t *tenancy) {
 	es.mu.Lock()
 	defer es.mu.Unlock()
 	clear(es.failed)
+	clear(es.askers)
+	if t.term.Number() <= es.over { // ZooKeeper was wiped, and counts from the start
+		es.over = 0
+	}
 	es.turnLocked(t, takesLater)
 }
 
@@ -118,15 +127,28 @@ func (es *entities) leave(t *tenancy) {
 		select {
 		case <-own.ended:
 		case <-t.tenure.Context().Done():
+			return
 		}
 	}
+	// Where the next term has been heard of, an answer of this one would be refused.
+	ctx, cancel := context.WithTimeout(t.tenure.Context(), passPatience)
+	defer cancel()
+	es.mu.Lock()
+	askers := slices.Collect(maps.Keys(es.askers))
+	es.mu.Unlock()
+	es.sp.n.Passed(ctx, askers)
 }
+
+// passPatience is how long a part waits for the last answers to arrive. A node that
+// stands still does not hold it up for longer.
+const passPatience = time.Second
 
 // end: nothing runs under the term any more.
 func (es *entities) end(t *tenancy) {
 	es.mu.Lock()
 	defer es.mu.Unlock()
 	if es.t == t {
+		es.over = t.term.Number()
 		es.turnLocked(nil, takesNoMore)
 	}
 }
@@ -147,11 +169,14 @@ func newEntity(key string, own bool) *entity {
 // open is the process that takes mail for the key under the term of that number,
 // started if there is none. Where that is not known yet, or the key's last process
 // has not ended yet, it returns what to wait for before asking again.
-func (es *entities) open(c openCall) (answer openAnswer, wait <-chan struct{}) {
+func (es *entities) open(asker actor.NodeID, c openCall) (answer openAnswer, wait <-chan struct{}) {
 	cfg := &es.sp.cfg
 	es.mu.Lock()
 	t := es.t
 	switch {
+	case c.Term <= es.over:
+		es.mu.Unlock()
+		return openAnswer{Refusal: refusedMoved}, nil
 	case t == nil || t.term.Number() < c.Term:
 		wait = es.turned // whoever has read of this term in ZooKeeper is ahead of us
 		es.mu.Unlock()
@@ -167,6 +192,7 @@ func (es *entities) open(c openCall) (answer openAnswer, wait <-chan struct{}) {
 		es.mu.Unlock()
 		return openAnswer{Refusal: refusedLater}, wait
 	}
+	es.askers[asker] = struct{}{}
 	e, starts := es.own, false
 	if !c.Own {
 		if e = es.byKey[c.Key]; e == nil {

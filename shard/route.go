@@ -46,41 +46,48 @@ func (sp *Space) route(part int) *route {
 }
 
 // process is the one of the key, if it is known.
-func (r *route) process(key string, own bool) (actor.PID, bool) {
+func (r *route) process(key string) (actor.PID, bool) {
 	r.mu.RLock()
-	defer r.mu.RUnlock()
-	if own {
-		return r.own, !r.own.IsZero()
-	}
 	pid, ok := r.known[key]
+	r.mu.RUnlock()
 	return pid, ok
 }
 
+// processOf is that of whom mail is for.
+func (r *route) processOf(to addressee) (actor.PID, bool) {
+	if !to.own {
+		return r.process(to.key)
+	}
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.own, !r.own.IsZero()
+}
+
 // remember keeps what an owner has told.
-func (r *route) remember(of owner, key string, own bool, pid actor.PID) {
+func (r *route) remember(of owner, to addressee, pid actor.PID) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch {
 	case r.owner != of:
-	case own:
+	case to.own:
 		r.own = pid
 	default:
 		if len(r.known) >= maxKnown {
 			clear(r.known)
 		}
-		r.known[key] = pid
+		r.known[to.key] = pid
 	}
 }
 
 // forget drops a process that takes no more mail.
-func (r *route) forget(key string, own bool, pid actor.PID) {
+func (r *route) forget(to addressee, pid actor.PID) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if own && r.own == pid {
+	switch {
+	case to.own && r.own == pid:
 		r.own = actor.PID{}
-	}
-	if !own && r.known[key] == pid {
-		delete(r.known, key)
+	case !to.own && r.known[to.key] == pid:
+		delete(r.known, to.key)
 	}
 }
 
@@ -183,9 +190,9 @@ func (r *route) look(s *keeper.Session, at, none *lookout) error {
 	}
 }
 
-// locate finds the process of the key: it asks the owner, and who owns the part next if
+// locate finds the process that mail is for: it asks the owner, and who owns the part next if
 // that one does not any more, until ctx ends.
-func (r *route) locate(ctx context.Context, key string, own bool) (openAnswer, error) {
+func (r *route) locate(ctx context.Context, to addressee) (openAnswer, error) {
 	const again = 500 * time.Millisecond // an owner that refused is asked again after that
 	wait := time.Millisecond
 	var last error
@@ -195,10 +202,10 @@ func (r *route) locate(ctx context.Context, key string, own bool) (openAnswer, e
 		if o.door.IsZero() {
 			last = fmt.Errorf("%w: part %d of %q", ErrNoOwner, r.part, r.sp.name)
 		} else {
-			answer, err := r.ask(ctx, changed, o, openCall{Part: r.part, Term: o.number, Key: key, Own: own})
+			answer, err := r.ask(ctx, changed, o, openCall{Part: r.part, Term: o.number, Key: to.key, Own: to.own})
 			switch {
 			case err == nil && answer.Refusal == 0:
-				r.remember(o, key, own, answer.PID)
+				r.remember(o, to, answer.PID)
 				return answer, nil
 			case err == nil && answer.Refusal == refusedNone:
 				return answer, fmt.Errorf("%w: part %d of %q, at %s", ErrNoEntity, r.part, r.sp.name, o.door.Node().Name)
@@ -235,9 +242,9 @@ func (r *route) locate(ctx context.Context, key string, own bool) (openAnswer, e
 // ask asks an owner, who may be ourselves, as long as he is the owner.
 func (r *route) ask(ctx context.Context, changed <-chan struct{}, o owner, c openCall) (openAnswer, error) {
 	if o.door == r.sp.door {
-		ctx, cancel := context.WithTimeout(ctx, openPatience)
-		defer cancel()
-		return r.sp.here(r.part).await(ctx, c), nil
+		if answer, wait := r.sp.here(r.part).open(r.sp.n.ID(), c); wait == nil {
+			return answer, nil
+		}
 	}
 	ctx, cancel := context.WithTimeout(ctx, askPatience)
 	defer cancel()
@@ -248,6 +255,9 @@ func (r *route) ask(ctx context.Context, changed <-chan struct{}, o owner, c ope
 		case <-ctx.Done():
 		}
 	}()
+	if o.door == r.sp.door {
+		return r.sp.here(r.part).await(ctx, r.sp.n.ID(), c), nil
+	}
 	m, err := r.sp.n.System().Request(ctx, o.door, &c)
 	if err != nil {
 		return openAnswer{}, err

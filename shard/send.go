@@ -49,7 +49,18 @@ func (sp *Space) Request(c actor.Caller, key string, body any) (actor.Message, e
 	if err := checkKey(key); err != nil {
 		return actor.Message{}, err
 	}
-	return sp.request(c, addressee{sp.PartOf(key), key, false}, body)
+	part := sp.PartOf(key)
+	if p, ok := c.(*actor.Process); ok { // the way of most calls, without what the others need
+		r := sp.route(part)
+		if pid, known := r.process(key); known {
+			m, err := p.Request(pid, body)
+			if err == nil || !node.NotAccepted(pid, err) {
+				return m, sp.outcome(addressee{part, key, false}, pid, err)
+			}
+			r.forget(addressee{part, key, false}, pid)
+		}
+	}
+	return sp.request(c, addressee{part, key, false}, body)
 }
 
 // Call calls the process of the key, as [actor.Call] does one of a PID: its answer must
@@ -121,16 +132,6 @@ func (sp *Space) request(c actor.Caller, to addressee, body any) (m actor.Messag
 	ctx, system := context.Background(), false
 	switch c := c.(type) {
 	case *actor.Process:
-		// The way of most calls, without what the others need.
-		if pid, known := sp.route(to.part).process(to.key, to.own); known {
-			if m, err = c.Request(pid, body); err == nil {
-				return m, nil
-			}
-			if !node.NotAccepted(pid, err) {
-				return m, sp.outcome(to, pid, err)
-			}
-			sp.route(to.part).forget(to.key, to.own, pid)
-		}
 		ctx = c
 	case actor.Bounded:
 		var cancel context.CancelFunc
@@ -157,12 +158,12 @@ const maxUnread = 3
 // is done or may have been.
 func (sp *Space) deliver(ctx context.Context, to addressee, do func(actor.PID) error) error {
 	r := sp.route(to.part)
-	if pid, known := r.process(to.key, to.own); known {
+	if pid, known := r.processOf(to); known {
 		err := do(pid)
 		if err == nil || !node.NotAccepted(pid, err) {
 			return sp.outcome(to, pid, err)
 		}
-		r.forget(to.key, to.own, pid)
+		r.forget(to, pid)
 	}
 	if sp.ctx.Err() != nil {
 		return ErrClosed
@@ -176,7 +177,7 @@ func (sp *Space) deliver(ctx context.Context, to addressee, do func(actor.PID) e
 	defer cancel()
 	unread, pause := 0, time.Millisecond
 	for {
-		answer, err := r.locate(wait, to.key, to.own)
+		answer, err := r.locate(wait, to)
 		if err != nil {
 			return fmt.Errorf("%s: %w", to, err)
 		}
@@ -185,7 +186,7 @@ func (sp *Space) deliver(ctx context.Context, to addressee, do func(actor.PID) e
 		if err == nil || !node.NotAccepted(pid, err) {
 			return sp.outcome(to, pid, err)
 		}
-		r.forget(to.key, to.own, pid)
+		r.forget(to, pid)
 		// The part has been given up, the link is down, or the process has failed before it
 		// could read the message; the next answer tells the first from the last.
 		if answer.Failed != "" {
