@@ -69,7 +69,7 @@ type traits uint8
 
 const (
 	isEndless    traits = 1 << iota // a drain does not wait for it
-	isSupervised                    // its supervisor stops it when the system stops
+	isKept                          // its supervisor, or whoever has spawned it, stops it when the system stops
 )
 
 // ties are what binds a process to others; most processes have few or none.
@@ -258,7 +258,7 @@ func (p *Process) runHandler() {
 		if !p.next(&m) {
 			if p.box.door == doorSealed {
 				p.box.mu.Unlock()
-				p.readAll()
+				p.stop(p.sealedFor())
 				continue
 			}
 			if idle = !p.stopping.Load(); idle {
@@ -294,6 +294,9 @@ func (p *Process) result(reason error) {
 	// p's own error, or nil, as with the reason itself.
 	if p.reason != nil && (reason == nil || errors.Is(reason, context.Canceled)) {
 		reason = p.reason
+	}
+	if reason == nil && p.ties != nil {
+		reason = p.ties.sealed
 	}
 	p.reason = orNormal(reason)
 	p.ended = true

@@ -50,6 +50,10 @@ func (p *Process) receive(timeout <-chan time.Time) (m Message, err error) {
 			}
 			return
 		}
+		if p.box.door == doorSealed {
+			p.box.mu.Unlock()
+			return m, p.sealedFor()
+		}
 		if timeout == nil {
 			// Here, and not in sleepLocked: each frame of a process that waits takes
 			// the garbage collector time.
@@ -106,6 +110,10 @@ func Expect[T any](p *Process) (T, Message, error) {
 		}
 		p.box.mu.Lock()
 		if len(p.box.in) == 0 {
+			if p.box.door == doorSealed {
+				p.box.mu.Unlock()
+				return zero, Message{}, p.sealedFor()
+			}
 			p.sleepLocked(waitingMail, nil)
 			continue
 		}
@@ -126,13 +134,8 @@ func (p *Process) sleep(w waitingFor, timeout <-chan time.Time) bool {
 func (p *Process) fallAsleep(w waitingFor) bool {
 	b := &p.box
 	for {
-		if p.stopping.Load() || w == waitingMail && len(b.in) > 0 || w == waitingReply && b.reply.there {
+		if p.stopping.Load() || w == waitingMail && (len(b.in) > 0 || b.door == doorSealed) || w == waitingReply && b.reply.there {
 			b.mu.Unlock()
-			return false
-		}
-		if w == waitingMail && b.door == doorSealed {
-			b.mu.Unlock()
-			p.readAll()
 			return false
 		}
 		if b.unread.Load() != int64(p.left) { // the count that others see may be behind

@@ -2,9 +2,11 @@ package actor
 
 // Seal lets a process of this node take in no more mail. Who sends to it is told the
 // same as of a process that has ended, so that what is confirmed to be repeated can be.
-// What is in its mailbox it reads; when nothing is left that it waits for, it must
-// stop, with that reason (nil: [Normal]). So what was accepted is read, unless its code
-// ends before. Signals, Downs and replies still come; its own timers do not.
+// What is in its mailbox it reads; when nothing is left that it waits for, Receive and
+// its like return that reason (nil: [Normal]), and a Handler ends with it. So what was
+// accepted is read, unless its code ends before. Signals, Downs and replies still come;
+// its own timers do not. Nobody hurries it: it can call and send, and as a context it
+// is not done, until its code has returned, so that it can keep what has to be kept.
 //
 // It says false of a process that is not there, or was sealed before.
 func (s *System) Seal(pid PID, reason error) bool {
@@ -32,15 +34,11 @@ func (s *System) Seal(pid PID, reason error) bool {
 	return true
 }
 
-// readAll stops a process that is sealed and has nothing to read.
-func (p *Process) readAll() {
+// sealedFor is why a process that was sealed, and has nothing to read, must end.
+func (p *Process) sealedFor() error {
 	p.mu.Lock()
-	reason := error(Normal)
-	if p.ties != nil && p.ties.sealed != nil {
-		reason = p.ties.sealed
-	}
-	p.mu.Unlock()
-	p.stop(reason)
+	defer p.mu.Unlock()
+	return p.ties.sealed
 }
 
 // Rest is how long a process has waited for mail, for who looks now and then.

@@ -247,3 +247,108 @@ func TestCallThatComesAsItsProcessEndsWasCertainlyNotTaken(t *testing.T) {
 		}
 	})
 }
+
+func TestSealedProcessKeepsWhatHasToBeKeptInItsOwnTime(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newSystem(t)
+		end := make(chan error, 1)
+		store := s.Spawn(func(p *Process) error {
+			for {
+				m, err := p.Receive()
+				if err != nil {
+					return err
+				}
+				time.Sleep(time.Second)
+				_ = p.Reply(m, "kept")
+			}
+		})
+		pid := s.Spawn(func(p *Process) error {
+			ctx, cancel := context.WithCancel(p)
+			defer cancel()
+			for range 2 {
+				if _, err := p.Receive(); err != errTest {
+					t.Errorf("no mail: %v", err)
+				}
+			}
+			if _, err := p.ReceiveTimeout(0); err != errTest {
+				t.Errorf("no mail, and no time: %v", err)
+			}
+			if p.Err() != nil || ctx.Err() != nil {
+				t.Errorf("its context has ended: %v", context.Cause(p))
+			}
+			if v, err := Call[string](p, store, "keep this"); err != nil || v != "kept" {
+				t.Errorf("it calls: %q, %v", v, err)
+			}
+			return nil
+		}, OnExit(func(_ PID, reason error) { end <- reason }))
+		synctest.Wait()
+		s.Seal(pid, errTest)
+		if reason := <-end; reason != errTest {
+			t.Errorf("it ended with %v", reason)
+		}
+	})
+}
+
+func TestSealedProcessCanStillBeStopped(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newSystem(t)
+		end := make(chan error, 1)
+		pid := s.Spawn(func(p *Process) error {
+			_, _ = p.Receive()
+			<-p.Done() // a store that does not answer
+			_, err := p.Receive()
+			return err
+		}, OnExit(func(_ PID, reason error) { end <- reason }))
+		s.Seal(pid, nil)
+		synctest.Wait()
+		s.Exit(pid, errTest)
+		if reason := <-end; reason != errTest {
+			t.Errorf("it ended with %v", reason)
+		}
+	})
+}
+
+func TestSealedSupervisorSeesItsChildrenOut(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newSystem(t)
+		end := make(chan error, 1)
+		out := false
+		pid := s.Spawn(Supervise(Supervisor{Children: []Child{{Name: "slow", Start: func(p *Process) error {
+			<-p.Done()
+			time.Sleep(time.Second)
+			out = true
+			return nil
+		}}}}), OnExit(func(_ PID, reason error) { end <- reason }))
+		synctest.Wait()
+		s.Seal(pid, nil)
+		if reason := <-end; reason != Normal || !out {
+			t.Errorf("it ended with %v, its child has: %t", reason, out)
+		}
+	})
+}
+
+func TestSystemThatStopsWaitsForWhoeverAnotherIsToStop(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newSystem(t)
+		var got []int
+		end := make(chan error, 1)
+		pid, may := sealed(s, &got, end, StoppedBySpawner())
+		for i := range 10 {
+			_ = s.Send(context.Background(), pid, i)
+		}
+		stopped := make(chan error, 1)
+		go func() { stopped <- s.Stop(context.Background(), Shutdown) }()
+		close(may)
+		synctest.Wait()
+		if len(stopped) > 0 || len(end) > 0 || len(got) != 10 {
+			t.Errorf("the system has stopped: %d, the process has ended: %d, and has read %v", len(stopped), len(end), got)
+		}
+		s.Seal(pid, nil)
+		if reason := <-end; reason != Normal {
+			t.Errorf("it ended with %v", reason)
+		}
+		if err := <-stopped; err != nil {
+			t.Error(err)
+		}
+	})
+}

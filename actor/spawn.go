@@ -33,6 +33,10 @@ func OnExit(f func(pid PID, reason error)) SpawnOption {
 // matters, as one that serves HTTP, so that AwaitIdle does not wait for it.
 func Endless() SpawnOption { return func(s *spawning) { s.traits |= isEndless } }
 
+// StoppedBySpawner says that whoever has spawned the process stops it, as with
+// [System.Seal], when the node stops: that itself only waits for it.
+func StoppedBySpawner() SpawnOption { return func(s *spawning) { s.traits |= isKept } }
+
 // Linked links the process with its parent before it starts. It has no effect
 // where there is no parent.
 func Linked() SpawnOption {

@@ -87,7 +87,12 @@ func (s *supervising) run() error {
 				s.request(m)
 				continue
 			}
+			sealed := s.p.box.door == doorSealed
 			s.p.box.mu.Unlock()
+			if sealed {
+				s.p.stop(s.p.sealedFor())
+				continue
+			}
 		}
 		alarm.Stop()
 		if at := s.state.alarm(); at != 0 {
@@ -190,7 +195,7 @@ func (s *supervising) start(c Child, run uint64) {
 			own.onExit(pid, reason)
 		}
 		s.tell(childEnded{run, reason})
-	}), func(o *spawning) { o.traits |= isSupervised })
+	}), func(o *spawning) { o.traits |= isKept })
 	if c.Handler != nil {
 		h, err := s.handler(c)
 		if err != nil {

@@ -130,7 +130,7 @@ func (s *System) Stop(ctx context.Context, reason error) error {
 	empty := s.empty
 	s.stopMu.Unlock()
 	s.table.each(func(p *Process) {
-		if p.traits&isSupervised == 0 { // the others' supervisors stop them, each in its turn
+		if p.traits&isKept == 0 { // the others' supervisors stop them, each in its turn
 			p.stop(reason)
 		}
 	})

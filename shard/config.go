@@ -48,9 +48,11 @@ type Config struct {
 	// the key ([Space.Send], [Call]) at the owner of its part, under the part's term:
 	// one process for a key in the whole cluster, and none until the one before it has
 	// ended. It is told to end, by an error of Receive ([actor.Normal]), when it has read
-	// all of its mail and the part moves, or it has been idle; it saves what has to be
-	// kept and returns. [Stateful] is the short way. Nil: keys have no processes here. It
-	// must be the same on all nodes.
+	// all of its mail and the part moves, the node stops, or it has been idle; it saves
+	// what has to be kept and returns. Until then it can call and send, and as a context
+	// it lasts as long as the term. If it returns without being told to, what is in its
+	// mailbox is lost, and those who call are told. [Stateful] is the short way. Nil:
+	// keys have no processes here. It must be the same on all nodes.
 	Entity func(key string) actor.Func
 	// Mailbox of a key's process; the default is the node's.
 	Mailbox actor.Mailbox

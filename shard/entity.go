@@ -224,7 +224,7 @@ func (es *entities) open(asker actor.NodeID, c openCall) (answer openAnswer, wai
 // spawn starts an entity.
 func (es *entities) spawn(t *tenancy, e *entity) {
 	cfg := &es.sp.cfg
-	opts := []actor.SpawnOption{actor.InTenure(t.tenure), actor.OnExit(func(_ actor.PID, reason error) { es.exited(t, e, reason) })}
+	opts := []actor.SpawnOption{actor.InTenure(t.tenure), actor.StoppedBySpawner(), actor.OnExit(func(_ actor.PID, reason error) { es.exited(t, e, reason) })}
 	if cfg.Mailbox != (actor.Mailbox{}) && !e.own {
 		opts = append(opts, actor.WithMailbox(cfg.Mailbox))
 	}

@@ -126,6 +126,19 @@ func (w *world) of(n *conclavetest.Node) *shard.Space {
 	return w.spaces[n]
 }
 
+// ownedBy is a key of a part that the node owns.
+func (w *world) ownedBy(n *conclavetest.Node) string {
+	w.Helper()
+	for i := range 10000 {
+		key := fmt.Sprint("key ", i)
+		if _, ours := w.of(n).Owned(w.of(n).PartOf(key)); ours {
+			return key
+		}
+	}
+	w.Fatalf("%s owns nothing", n)
+	return ""
+}
+
 func (w *world) told(k shard.EventKind) int {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -19,8 +19,9 @@ type Stateful[S any] struct {
 	// nothing is saved.
 	Receive func(p *actor.Process, key string, state *S, m actor.Message) error
 	// Save keeps the state, when the process ends in order while the term lasts: the part
-	// moves, or the key was idle. p's term number is the fence for outside stores. It is
-	// not called when the lease has lapsed or the node has died: what must not be lost is
+	// moves, the node stops, or the key was idle. p can call and send, and as a context
+	// lasts as long as the term; its number is the fence for outside stores. It is not
+	// called when the lease has lapsed or the node has died: what must not be lost is
 	// saved in Receive, before the answer. Nil: nothing is kept.
 	Save func(p *actor.Process, key string, state *S) error
 }

@@ -1,0 +1,93 @@
+package shard_test
+
+import (
+	"context"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"conclave/actor"
+	"conclave/shard"
+)
+
+func TestStateIsSavedByAProcessThatMayStillAct(t *testing.T) {
+	var saved, failed atomic.Int32
+	var spaces [2]*shard.Space
+	cfg := shard.Config{Parts: 8, Idle: time.Minute}
+	cfg.Entity = func(key string) actor.Func {
+		return shard.Stateful[int]{
+			Receive: func(p *actor.Process, _ string, n *int, m actor.Message) error { *n++; return p.Reply(m, *n) },
+			Save: func(p *actor.Process, key string, n *int) error {
+				if key == "store" {
+					return nil
+				}
+				saved.Add(1)
+				if p.Err() != nil {
+					failed.Add(1)
+					t.Errorf("%s is saved within a context that has ended: %v", key, context.Cause(p))
+				}
+				for _, sp := range spaces {
+					if sp.Node().ID() == p.Self().Node() {
+						if _, err := shard.Call[int](p, sp, "store", *n); err != nil {
+							failed.Add(1)
+							t.Errorf("%s cannot be kept: %v", key, err)
+						}
+					}
+				}
+				return nil
+			},
+		}.Entity(key)
+	}
+	space(t, 2, cfg, func(w *world) {
+		w.balanced(8, 2)
+		for i, n := range w.Nodes() {
+			spaces[i] = w.of(n)
+		}
+		n := w.Node(0)
+		key := w.ownedBy(n)
+		for shard.PartOf(key, 8) == shard.PartOf("store", 8) {
+			w.Fatal("choose another name for the store")
+		}
+		call := func() {
+			w.Helper()
+			if _, err := shard.Call[int](n.With(w.Context()), spaces[0], key, 1); err != nil {
+				w.Error(err)
+			}
+		}
+		call()
+		time.Sleep(3 * time.Minute)
+		if saved.Load() != 1 {
+			w.Fatalf("%d saves of an idle key", saved.Load())
+		}
+		call()
+		if err := spaces[0].Drain(w.Context()); err != nil {
+			w.Error(err)
+		}
+		if saved.Load() != 2 {
+			w.Errorf("%d saves after a move", saved.Load())
+		}
+	})
+}
+
+func TestNodeThatStopsHasReadAndSavedWhatItAccepted(t *testing.T) {
+	b := newBook()
+	space(t, 2, shard.Config{Parts: 8, Entity: b.entity}, func(w *world) {
+		b.work = func() { time.Sleep(10 * time.Millisecond) }
+		w.balanced(8, 2)
+		key := w.ownedBy(w.Node(1))
+		sp := w.of(w.Node(0))
+		for i := range 50 {
+			if err := sp.Send(w.Context(), key, &line{"x", i + 1}); err != nil {
+				w.Error(err)
+			}
+		}
+		w.Stop(1)
+		if n := b.count(key); n != 50 {
+			w.Errorf("%d of 50 accepted messages were read", n)
+		}
+		if got, err := shard.Call[int](w.Node(0).With(w.Context()), sp, key, &line{"x", 51}); err != nil || got != 51 {
+			w.Errorf("%d, %v", got, err)
+		}
+		b.check(w)
+	})
+}
