@@ -68,8 +68,8 @@ type Process struct {
 type traits uint8
 
 const (
-	isEndless    traits = 1 << iota // a drain does not wait for it
-	isKept                          // its supervisor, or whoever has spawned it, stops it when the system stops
+	isEndless traits = 1 << iota // a drain does not wait for it
+	isKept                       // its supervisor, or whoever has spawned it, stops it when the system stops
 )
 
 // ties are what binds a process to others; most processes have few or none.

@@ -56,25 +56,30 @@ func (d *door) Receive(p *actor.Process, m actor.Message) error {
 		return nil
 	}
 	p.Spawn(func(p *actor.Process) error {
-		ctx, cancel := context.WithTimeout(p, openPatience)
-		defer cancel()
-		answer := es.await(ctx, asker, *c)
+		answer := es.await(p, nil, asker, *c)
 		return p.Reply(m, &answer)
 	})
 	return nil
 }
 
-// await is open, once it is known.
-func (es *entities) await(ctx context.Context, asker actor.NodeID, c openCall) openAnswer {
-	for {
-		answer, wait := es.open(asker, c)
-		if wait == nil {
-			return answer
-		}
+// await is open, once it is known; but for no longer than openPatience, or until what
+// the call is about has changed.
+func (es *entities) await(ctx context.Context, changed <-chan struct{}, asker actor.NodeID, c openCall) openAnswer {
+	answer, wait := es.open(asker, c)
+	if wait == nil {
+		return answer
+	}
+	ctx, cancel := context.WithTimeout(ctx, openPatience)
+	defer cancel()
+	for wait != nil {
 		select {
 		case <-wait:
+		case <-changed:
+			return answer
 		case <-ctx.Done():
 			return answer
 		}
+		answer, wait = es.open(asker, c)
 	}
+	return answer
 }

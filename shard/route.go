@@ -114,13 +114,19 @@ func (r *route) now() (o owner, changed <-chan struct{}) {
 		defer r.mu.RUnlock()
 		return r.owner, r.changed
 	}
+	r.watch()
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.owner, r.changed
+}
+
+// watch has the owner kept up to date from now on.
+func (r *route) watch() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if !r.followed {
-		r.followed = true
-		r.sp.done.Go(r.follow)
+		r.followed = r.sp.spawn(r.follow)
 	}
-	return r.owner, r.changed
 }
 
 // follow keeps the owner up to date until the space is closed.
@@ -217,6 +223,9 @@ func (r *route) locate(ctx context.Context, to addressee) (openAnswer, error) {
 				if answer.Refusal == refusedLater { // he has let us wait already
 					pause = wait
 				}
+				if o.door == r.sp.door { // we give it up, and nobody else tells who is next
+					r.watch()
+				}
 			default: // to ask twice does no harm
 				last = fmt.Errorf("%w: part %d of %q, at %s: %w", ErrMoved, r.part, r.sp.name, o.door.Node().Name, err)
 				pause = wait
@@ -242,9 +251,7 @@ func (r *route) locate(ctx context.Context, to addressee) (openAnswer, error) {
 // ask asks an owner, who may be ourselves, as long as he is the owner.
 func (r *route) ask(ctx context.Context, changed <-chan struct{}, o owner, c openCall) (openAnswer, error) {
 	if o.door == r.sp.door {
-		if answer, wait := r.sp.here(r.part).open(r.sp.n.ID(), c); wait == nil {
-			return answer, nil
-		}
+		return r.sp.here(r.part).await(ctx, changed, r.sp.n.ID(), c), nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, askPatience)
 	defer cancel()
@@ -255,9 +262,6 @@ func (r *route) ask(ctx context.Context, changed <-chan struct{}, o owner, c ope
 		case <-ctx.Done():
 		}
 	}()
-	if o.door == r.sp.door {
-		return r.sp.here(r.part).await(ctx, r.sp.n.ID(), c), nil
-	}
 	m, err := r.sp.n.System().Request(ctx, o.door, &c)
 	if err != nil {
 		return openAnswer{}, err

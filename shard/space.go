@@ -261,7 +261,9 @@ func (sp *Space) end() {
 	sp.ending.Do(func() {
 		go func() {
 			<-sp.host.ended
+			sp.mu.Lock()
 			sp.cancel()
+			sp.mu.Unlock()
 			sp.done.Wait()
 			sp.n.System().Exit(sp.door, actor.Shutdown)
 			for i := range sp.routes {
@@ -273,6 +275,17 @@ func (sp *Space) end() {
 			close(sp.over)
 		}()
 	})
+}
+
+// spawn runs f as something that Close waits for; not any more once that has begun to.
+func (sp *Space) spawn(f func()) bool {
+	sp.mu.Lock()
+	defer sp.mu.Unlock()
+	if sp.ctx.Err() != nil {
+		return false
+	}
+	sp.done.Go(f)
+	return true
 }
 
 func (sp *Space) record(leaving bool) memberRecord {
