@@ -32,8 +32,9 @@ type Config struct {
 	// starts what works on it. It runs in a process of its own, p, under the part's term:
 	// everything that p sends and spawns is under that term, and p, a context, ends when
 	// the term does. p.Term().Number() is the fence for outside stores. An error (or a
-	// panic) gives the part back; it is claimed anew after a pause. Nil: nothing is to
-	// be prepared.
+	// panic) gives the part back; it is claimed anew after a pause. Mail for the part waits
+	// until it has returned, and what it sends to keys of the part itself fails at once
+	// ([ErrNoOwner]). Nil: nothing is to be prepared.
 	OnGain func(p *actor.Process, part int) error
 	// OnLose gives a part up: it returns when nothing works on it here any more and what
 	// has to be kept is kept. Until then nobody else can own the part: if it does not
@@ -63,8 +64,8 @@ type Config struct {
 	// Serve gives the code of a part's own process, which is started when OnGain has
 	// returned and runs as long as the part is owned; mail reaches it with
 	// [Space.SendPart] and [Space.RequestPart]. It is told to end as a key's process is.
-	// If it ends by itself, the part is given back, and claimed anew after a pause. Nil:
-	// parts have no processes of their own.
+	// If it ends by itself, keys' processes are told to end, the part is given back, and
+	// claimed anew after a pause. Nil: parts have no processes of their own.
 	Serve func(part int) actor.Func
 	// Wait is how long a message to a key or a part waits at most for an owner that takes
 	// it; the default is 30 s. The caller's context may end it sooner.

@@ -102,8 +102,8 @@ func (es *entities) serve(t *tenancy) (own *entity) {
 
 // leave lets no more mail in and waits until every process has read what it has, and
 // ended: keys' first, as they may need the part's. It gives up when the term is over,
-// which stops them all.
-func (es *entities) leave(t *tenancy) {
+// which stops them all, or when it is late.
+func (es *entities) leave(t *tenancy, late <-chan time.Time) {
 	es.mu.Lock()
 	es.turnLocked(t, takesNoMore)
 	all := make([]*entity, 0, len(es.byKey))
@@ -118,6 +118,8 @@ func (es *entities) leave(t *tenancy) {
 	for _, e := range all {
 		select {
 		case <-e.ended:
+		case <-late:
+			return
 		case <-t.tenure.Context().Done():
 			return
 		}
@@ -126,6 +128,7 @@ func (es *entities) leave(t *tenancy) {
 		es.seal(own)
 		select {
 		case <-own.ended:
+		case <-late:
 		case <-t.tenure.Context().Done():
 			return
 		}
@@ -142,6 +145,23 @@ func (es *entities) leave(t *tenancy) {
 // passPatience is how long a part waits for the last answers to arrive. A node that
 // stands still does not hold it up for longer.
 const passPatience = time.Second
+
+// prepares says whether p is the process in which OnGain runs: no mail is taken before
+// that has returned.
+func (es *entities) prepares(p *actor.Process) bool {
+	es.mu.Lock()
+	t, takes := es.t, es.takes
+	es.mu.Unlock()
+	if t == nil || takes != takesLater {
+		return false
+	}
+	select {
+	case <-t.ready:
+		return t.pid == p.Self()
+	default:
+		return false
+	}
+}
 
 // end: nothing runs under the term any more.
 func (es *entities) end(t *tenancy) {
@@ -187,7 +207,7 @@ func (es *entities) open(asker actor.NodeID, c openCall) (answer openAnswer, wai
 	case c.Own && cfg.Serve == nil || !c.Own && cfg.Entity == nil:
 		es.mu.Unlock()
 		return openAnswer{Refusal: refusedNone}, nil
-	case es.takes == takesLater:
+	case es.takes == takesLater || c.Own && es.own == nil: // or it has ended: so will the term
 		wait = es.turned
 		es.mu.Unlock()
 		return openAnswer{Refusal: refusedLater}, wait

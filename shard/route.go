@@ -207,6 +207,8 @@ func (r *route) locate(ctx context.Context, to addressee) (openAnswer, error) {
 		pause := again
 		if o.door.IsZero() {
 			last = fmt.Errorf("%w: part %d of %q", ErrNoOwner, r.part, r.sp.name)
+		} else if p := actor.ProcessOf(ctx); p != nil && o.door == r.sp.door && r.sp.here(r.part).prepares(p) {
+			return openAnswer{}, fmt.Errorf("%w: part %d of %q: its sender is OnGain, which has to return first", ErrNoOwner, r.part, r.sp.name)
 		} else {
 			answer, err := r.ask(ctx, changed, o, openCall{Part: r.part, Term: o.number, Key: to.key, Own: to.own})
 			switch {

@@ -122,8 +122,8 @@ func (t *tenancy) run(p *actor.Process) error {
 	return nil
 }
 
-// hold has the part's processes take mail until the part is to be given up, for nil,
-// and they have ended.
+// hold has the part's processes take mail until the part is to be given up, for nil or
+// because something has failed, and they have ended.
 func (t *tenancy) hold(p *actor.Process) (why error) {
 	es := t.sp.here(t.part)
 	own := es.serve(t)
@@ -132,19 +132,24 @@ func (t *tenancy) hold(p *actor.Process) (why error) {
 	if own != nil {
 		ownEnded = own.ended
 	}
+	var late <-chan time.Time
 	select {
 	case <-t.giveUp:
 	case <-ownEnded:
 		if p.Err() == nil {
-			return fmt.Errorf("the part's own process has ended: %w", own.reason)
+			why = fmt.Errorf("the part's own process has ended: %w", own.reason)
+		} else {
+			why = t.stopped(p)
 		}
-		why = t.stopped(p)
 	case <-p.Done():
 		why = t.stopped(p)
 	}
-	if why == nil {
-		es.leave(t)
+	if why != nil { // nobody watches over this, as the machine does over a drain
+		timer := time.NewTimer(t.sp.cfg.Patience)
+		defer timer.Stop()
+		late = timer.C
 	}
+	es.leave(t, late)
 	return why
 }
 
