@@ -66,13 +66,30 @@ func (b bounded) GetCapable(service string) ([]PID, error) {
 // Bounded is a Caller whose calls end with a context: what Within and With give.
 type Bounded interface {
 	Caller
-	// Bound is the context of a call that begins now. cancel gives it up.
-	Bound() (ctx context.Context, cancel context.CancelFunc)
+	// Bound is for a call that takes several tries: the context that the whole of it
+	// ends with if it began then, and the same caller, all of whose calls do. cancel
+	// gives it up.
+	Bound(began time.Time) (ctx context.Context, c Caller, cancel context.CancelFunc)
 }
 
 // Bound makes it a Bounded.
-func (b bounded) Bound() (context.Context, context.CancelFunc) {
-	return context.WithTimeoutCause(b.p, b.d, ErrTimeout)
+func (b bounded) Bound(began time.Time) (context.Context, Caller, context.CancelFunc) {
+	until := began.Add(b.d)
+	ctx, cancel := context.WithDeadlineCause(b.p, until, ErrTimeout)
+	return ctx, tries{b.p, ctx, until}, cancel
+}
+
+// tries is a process as a Caller until some time.
+type tries struct {
+	p     *Process
+	ctx   context.Context
+	until time.Time
+}
+
+func (t tries) Request(to PID, body any) (Message, error) {
+	timer := t.p.startTimer(time.Until(t.until))
+	defer timer.Stop()
+	return t.p.request(t.ctx, to, body, timer.C)
 }
 
 func (b bounded) Backlog(pid PID) (n int, here bool) { return b.p.sys.Backlog(pid) }

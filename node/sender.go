@@ -44,7 +44,13 @@ func (s sender) GetCapable(service string) ([]actor.PID, error) {
 func (s sender) Backlog(pid actor.PID) (n int, here bool) { return s.n.system.Backlog(pid) }
 
 // Bound makes it an actor.Bounded.
-func (s sender) Bound() (context.Context, context.CancelFunc) { return s.bound() }
+func (s sender) Bound(began time.Time) (context.Context, actor.Caller, context.CancelFunc) {
+	ctx, cancel := s.ctx, context.CancelFunc(func() {})
+	if s.bounded {
+		ctx, cancel = context.WithDeadlineCause(s.ctx, began.Add(s.d), actor.ErrTimeout)
+	}
+	return ctx, sender{n: s.n, ctx: ctx}, cancel
+}
 
 func (s sender) bound() (context.Context, context.CancelFunc) {
 	if !s.bounded {

@@ -49,18 +49,7 @@ func (sp *Space) Request(c actor.Caller, key string, body any) (actor.Message, e
 	if err := checkKey(key); err != nil {
 		return actor.Message{}, err
 	}
-	part := sp.PartOf(key)
-	if p, ok := c.(*actor.Process); ok { // the way of most calls, without what the others need
-		r := sp.route(part)
-		if pid, known := r.process(key); known {
-			m, err := p.Request(pid, body)
-			if err == nil || !node.NotAccepted(pid, err) {
-				return m, sp.outcome(addressee{part, key, false}, pid, err)
-			}
-			r.forget(addressee{part, key, false}, pid)
-		}
-	}
-	return sp.request(c, addressee{part, key, false}, body)
+	return sp.request(c, addressee{sp.PartOf(key), key, false}, body)
 }
 
 // Call calls the process of the key, as [actor.Call] does one of a PID: its answer must
@@ -129,22 +118,32 @@ func (sp *Space) send(ctx context.Context, to addressee, body any) error {
 }
 
 func (sp *Space) request(c actor.Caller, to addressee, body any) (m actor.Message, err error) {
-	ctx, system := context.Background(), false
-	switch c := c.(type) {
-	case *actor.Process:
-		ctx = c
-	case actor.Bounded:
+	var began time.Time
+	bounded, bound := c.(actor.Bounded)
+	if bound {
+		began = time.Now()
+	}
+	if pid, known := sp.route(to.part).processOf(to); known {
+		// The way of most calls, without what the others need.
+		if m, err = c.Request(pid, body); err == nil {
+			return m, nil
+		}
+		if !node.NotAccepted(pid, err) {
+			return m, sp.outcome(to, pid, err)
+		}
+		sp.route(to.part).forget(to, pid)
+	}
+	ctx := context.Background()
+	if p, is := c.(*actor.Process); is {
+		ctx = p
+	}
+	if bound {
 		var cancel context.CancelFunc
-		ctx, cancel = c.Bound()
+		ctx, c, cancel = bounded.Bound(began)
 		defer cancel()
-		system = true
 	}
 	err = sp.deliver(ctx, to, func(pid actor.PID) (err error) {
-		if system {
-			m, err = sp.n.System().Request(ctx, pid, body)
-		} else {
-			m, err = c.Request(pid, body)
-		}
+		m, err = c.Request(pid, body)
 		return err
 	})
 	return m, err
