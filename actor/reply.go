@@ -2,6 +2,7 @@ package actor
 
 import (
 	"context"
+	"fmt"
 	"unique"
 )
 
@@ -38,6 +39,11 @@ func (p *Process) Reply(m Message, body any) error {
 	}
 	e := Envelope{Kind: KindReply, From: p.pid, To: m.call().from, Term: p.Term(), Ref: m.call().ref, Body: body}
 	if err, failed := body.(error); failed {
+		if ended, ok := err.(*EndedError); ok && ended.PID == m.call().owner.pid {
+			// Others are turned away by a process that is sealed and reads on. As an answer
+			// of its own that must not say that the call was never taken up.
+			err = fmt.Errorf("the answer of %s: %w", p.pid, err)
+		}
 		e.Kind, e.Body, e.Reason = KindReplyError, nil, err
 	}
 	if e.To.node != p.pid.node && m.call().state.Load() == callOpen {

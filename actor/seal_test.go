@@ -352,3 +352,41 @@ func TestSystemThatStopsWaitsForWhoeverAnotherIsToStop(t *testing.T) {
 		}
 	})
 }
+
+func TestAnswerOfASealedProcessIsNotTakenForItsRefusal(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newSystem(t)
+		handled := 0
+		started := make(chan struct{})
+		var pid PID
+		helper := s.Spawn(func(p *Process) error {
+			m, err := p.Receive()
+			if err != nil {
+				return err
+			}
+			s.Seal(pid, nil)
+			_, err = s.Request(p, pid, "from the helper")
+			return p.Reply(m, err)
+		})
+		pid = s.Spawn(func(p *Process) error {
+			close(started)
+			for {
+				m, err := p.Receive()
+				if err != nil {
+					return err
+				}
+				handled++
+				_, err = p.Request(helper, "help")
+				_ = p.Reply(m, err)
+			}
+		})
+		<-started
+		_, err := s.Request(context.Background(), pid, 1)
+		if ended, refused := err.(*EndedError); handled != 1 || refused {
+			t.Errorf("it was handled %d times, and its caller told %#v", handled, ended)
+		}
+		if !errors.Is(err, NoProcess) {
+			t.Errorf("the answer was %v", err)
+		}
+	})
+}
