@@ -265,7 +265,7 @@ func (es *entities) spawn(t *tenancy, e *entity) {
 
 // exited takes note of an entity's end.
 func (es *entities) exited(t *tenancy, e *entity, reason error) {
-	failed := !errors.Is(reason, actor.Normal) && !errors.Is(reason, actor.Shutdown) && !errors.Is(reason, actor.ErrTermOver)
+	failed := !slices.ContainsFunc([]error{actor.Normal, actor.Shutdown, actor.ErrTermOver, actor.ErrStopped}, func(well error) bool { return errors.Is(reason, well) })
 	es.mu.Lock()
 	e.reason = reason
 	switch {

@@ -2,6 +2,8 @@ package shard
 
 import (
 	"context"
+	"fmt"
+	"sync/atomic"
 	"testing"
 
 	"conclave/actor"
@@ -18,5 +20,17 @@ func TestWhoAsksForAPartsProcessThatHasJustEndedWaits(t *testing.T) {
 	answer, wait := es.open(actor.NodeID{}, openCall{Term: 7, Own: true})
 	if answer.Refusal != refusedLater || wait == nil {
 		t.Errorf("%+v, %v", answer, wait)
+	}
+}
+
+// With more keys than are remembered, most of those that are in use still are.
+func TestRouteForgetsOneKeyForAnother(t *testing.T) {
+	r := (&Space{routes: make([]atomic.Pointer[route], 1)}).route(0)
+	pid := actor.MakePID(actor.NodeID{Name: "n"}, 1)
+	for i := range maxKnown + 100 {
+		r.remember(owner{}, addressee{key: fmt.Sprint(i)}, pid)
+	}
+	if n := len(r.known); n != maxKnown {
+		t.Errorf("%d keys are known, of %d that could be", n, maxKnown)
 	}
 }

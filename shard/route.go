@@ -73,7 +73,10 @@ func (r *route) remember(of owner, to addressee, pid actor.PID) {
 		r.own = pid
 	default:
 		if len(r.known) >= maxKnown {
-			clear(r.known)
+			for one := range r.known { // any: with all gone, all would ask again
+				delete(r.known, one)
+				break
+			}
 		}
 		r.known[to.key] = pid
 	}
@@ -228,6 +231,7 @@ func (r *route) locate(ctx context.Context, to addressee) (openAnswer, error) {
 				if o.door == r.sp.door { // we give it up, and nobody else tells who is next
 					r.watch()
 				}
+			case last != nil && ctx.Err() != nil: // it says nothing new
 			default: // to ask twice does no harm
 				last = fmt.Errorf("%w: part %d of %q, at %s: %w", ErrMoved, r.part, r.sp.name, o.door.Node().Name, err)
 				pause = wait

@@ -30,7 +30,8 @@ var (
 // [node.ErrUnknownOutcome].
 //
 // Who sends one message after the other has them read in that order, whatever moves.
-// If ctx is an [actor.Process], or comes from one, they are sent under its term.
+// If ctx is an [actor.Process], or comes from one, they are sent under its term. Their
+// sender is the node all the same: who wants to be known, or answered, calls.
 //
 // Errors: [ErrMoved] or [ErrNoOwner] (nobody has taken it in time; it was not
 // accepted), [ErrNoEntity], [ErrBadKey], [ErrClosed], an *[EntityError],
@@ -188,13 +189,13 @@ func (sp *Space) deliver(ctx context.Context, to addressee, do func(actor.PID) e
 		r.forget(to, pid)
 		// The part has been given up, the link is down, or the process has failed before it
 		// could read the message; the next answer tells the first from the last.
-		if answer.Failed != "" {
+		if _, ended := err.(*actor.EndedError); ended && answer.Failed != "" {
 			if unread++; unread >= maxUnread {
 				return &EntityError{Key: to.key, Reason: errors.New(answer.Failed)}
 			}
 		}
 		if !sleep(wait, pause) {
-			return fmt.Errorf("%s: %w: %w", to, err, context.Cause(wait))
+			return fmt.Errorf("%s: %w: %w: %w", to, ErrMoved, err, context.Cause(wait))
 		}
 		pause = min(2*pause, 100*time.Millisecond)
 	}
@@ -210,6 +211,13 @@ var errWaited = fmt.Errorf("nobody has taken the message in time: %w", actor.Err
 func (sp *Space) outcome(to addressee, pid actor.PID, err error) error {
 	if err != nil && node.Uncertain(err) {
 		return fmt.Errorf("%s at %s: %w: %w", to, pid, node.ErrUnknownOutcome, err)
+	}
+	if errors.Is(err, node.ErrStopped) {
+		select {
+		case <-sp.n.Draining(): // so it is ours that has stopped
+			return fmt.Errorf("%w: %w", ErrClosed, err)
+		default:
+		}
 	}
 	return err
 }

@@ -195,8 +195,8 @@ func (sp *Space) Owner(ctx context.Context, key string) (actor.NodeID, actor.Ter
 
 // PartOwner is Owner of a part.
 func (sp *Space) PartOwner(ctx context.Context, part int) (id actor.NodeID, term actor.Term, err error) {
-	if part < 0 || part >= sp.parts {
-		return id, term, fmt.Errorf("shard: space %q has no part %d: it has %d", sp.name, part, sp.parts)
+	if err := sp.checkPart(part); err != nil {
+		return id, term, err
 	}
 	s, err := sp.k.Session(ctx)
 	if err != nil {
