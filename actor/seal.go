@@ -4,7 +4,8 @@ package actor
 // same as of a process that has ended, so that what is confirmed to be repeated can be.
 // What is in its mailbox it reads; when nothing is left that it waits for, Receive and
 // its like return that reason (nil: [Normal]), and a Handler ends with it. So what was
-// accepted is read, unless its code ends before. Signals, Downs and replies still come;
+// accepted is read, unless its code ends before (or when [Expect] says so, and does not
+// take with Receive what that has passed over). Signals, Downs and replies still come;
 // its own timers do not. Nobody hurries it: it can call and send, and as a context it
 // is not done, until its code has returned, so that it can keep what has to be kept.
 //
@@ -43,7 +44,8 @@ func (p *Process) sealedFor() error {
 
 // Rest is how long a process has waited for mail, for who looks now and then.
 type Rest struct {
-	// Waits: it waits for mail, owes no answer, and has no timer set.
+	// Waits: it waits for mail, has none that it has passed over ([Expect]), owes no
+	// answer, and has no timer set.
 	Waits bool
 	// Times is how often it has begun to wait: between two looks with the same number
 	// it has done nothing else.
@@ -62,5 +64,5 @@ func (s *System) Rest(pid PID) (Rest, bool) {
 	p.mu.Unlock()
 	p.box.mu.Lock()
 	defer p.box.mu.Unlock()
-	return Rest{Waits: !busy && p.box.waiting == waitingMail, Times: p.sleeps}, true
+	return Rest{Waits: !busy && p.box.waiting == waitingMail && p.box.size() == 0, Times: p.sleeps}, true
 }

@@ -194,6 +194,8 @@ func TestRestTellsWhoHasNothingToDo(t *testing.T) {
 					call = m
 				case "reply":
 					_ = p.Reply(call, 1)
+				case "expect":
+					_, _, _ = Expect[int](p)
 				case "timer":
 					p.SendAfter(time.Minute, p.Self(), "rings")
 				}
@@ -222,6 +224,12 @@ func TestRestTellsWhoHasNothingToDo(t *testing.T) {
 		rest("a timer is set", false)
 		time.Sleep(2 * time.Minute)
 		rest("it has rung", true)
+		_ = s.Send(context.Background(), pid, "expect")
+		rest("it expects something", true)
+		_ = s.Send(context.Background(), pid, "for later")
+		rest("it has passed mail over", false)
+		_ = s.Send(context.Background(), pid, 1)
+		rest("it has read all", true)
 		s.Exit(pid, errTest)
 		synctest.Wait()
 		if _, there := s.Rest(pid); there {

@@ -246,6 +246,9 @@ func (r *route) locate(ctx context.Context, to addressee) (openAnswer, error) {
 		case <-ctx.Done():
 			timer.Stop()
 			return openAnswer{}, fmt.Errorf("%w: %w", last, context.Cause(ctx))
+		case <-r.sp.shut: // others have had time to take the part, if there are any; the node waits for us
+			timer.Stop()
+			return openAnswer{}, ErrClosed
 		case <-r.sp.ctx.Done():
 			timer.Stop()
 			return openAnswer{}, ErrClosed

@@ -2,6 +2,7 @@ package shard_test
 
 import (
 	"context"
+	"errors"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -89,5 +90,44 @@ func TestNodeThatStopsHasReadAndSavedWhatItAccepted(t *testing.T) {
 			w.Errorf("%d, %v", got, err)
 		}
 		b.check(w)
+	})
+}
+
+func TestNodeThatStopsKeepsNobodyWaitingForItsOwnParts(t *testing.T) {
+	var sp *shard.Space
+	var calls atomic.Int32
+	cfg := shard.Config{Parts: 8}
+	cfg.Entity = func(key string) actor.Func {
+		return func(p *actor.Process) error {
+			for {
+				m, err := p.Receive()
+				if err != nil {
+					return err
+				}
+				if next, ok := actor.As[string](m); ok && key != next {
+					slow, cancel := context.WithTimeout(context.Background(), time.Second)
+					<-slow.Done() // meanwhile the node begins to stop, and the other key's process has ended
+					cancel()
+					if _, err := shard.Call[int](p, sp, next, 1); !errors.Is(err, shard.ErrClosed) {
+						t.Errorf("a key whose process has ended with the node: %v", err)
+					}
+					calls.Add(1)
+				}
+			}
+		}
+	}
+	space(t, 1, cfg, func(w *world) {
+		w.balanced(8, 1)
+		sp = w.of(w.Node(0))
+		for _, next := range []string{"a", "b", "other"} { // none of them in the part of the first
+			if err := sp.Send(w.Context(), "first", next); err != nil {
+				w.Error(err)
+			}
+		}
+		began := w.Now()
+		w.Stop(0)
+		if d := w.Now() - began; d > 5*time.Second || calls.Load() != 3 {
+			w.Errorf("it took %v to stop; %d calls were made", d, calls.Load())
+		}
 	})
 }

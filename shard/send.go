@@ -226,7 +226,7 @@ func (sp *Space) outcome(to addressee, pid actor.PID, err error) error {
 // message.
 type EntityError struct {
 	Key    string
-	Reason error // why it ended the last time
+	Reason error // why it ended the last time: the text of that
 }
 
 func (e *EntityError) Error() string {

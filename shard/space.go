@@ -7,6 +7,7 @@ import (
 	"maps"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"conclave/actor"
 	"conclave/internal/keeper"
@@ -34,8 +35,9 @@ type Space struct {
 	parts int // from here on known after opened
 	needs map[string]string
 
-	door   actor.PID // of the process that tells who takes mail for a key here
-	local  sync.Map  // part -> *entities
+	door   actor.PID     // of the process that tells who takes mail for a key here
+	shut   chan struct{} // closed a while after that has ended: the node stops, or the space is closed
+	local  sync.Map      // part -> *entities
 	routes []atomic.Pointer[route]
 	waits  atomic.Int64 // how many messages wait for an owner
 
@@ -86,12 +88,14 @@ func Open(ctx context.Context, n *node.Node, name string, cfg Config) (*Space, e
 	if !cfg.Watch && n.ID().Address == "" {
 		return nil, fmt.Errorf("%w: node %s listens nowhere, so it cannot own parts: guests only Watch", ErrConfig, n.ID().Name)
 	}
-	sp := &Space{n: n, k: n.Keeper(), name: name, cfg: cfg, leave: make(chan struct{}), opened: make(chan struct{}), over: make(chan struct{})}
+	sp := &Space{n: n, k: n.Keeper(), name: name, cfg: cfg, leave: make(chan struct{}), opened: make(chan struct{}), over: make(chan struct{}), shut: make(chan struct{})}
 	if _, twice := open.LoadOrStore(openKey{n, name}, sp); twice {
 		return nil, fmt.Errorf("shard: this node has opened space %q already", name)
 	}
 	sp.ctx, sp.cancel = context.WithCancel(context.Background())
-	sp.door = n.System().SpawnHandler(&door{sp}, actor.Endless())
+	sp.door = n.System().SpawnHandler(&door{sp}, actor.Endless(), actor.OnExit(func(actor.PID, error) {
+		time.AfterFunc(askPatience, func() { close(sp.shut) })
+	}))
 	sp.host = newHost(sp)
 	sp.done.Go((&roster{sp: sp}).run)
 	sp.done.Go(sp.follow)
