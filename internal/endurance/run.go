@@ -13,6 +13,7 @@ import (
 
 	"conclave/history"
 	"conclave/internal/child"
+	"conclave/internal/ordeal"
 )
 
 // happened is a failure that has been, with what was held when it began.
@@ -25,38 +26,32 @@ type happened struct {
 	held   map[string]history.Event // every name's term; of a failure of a member or its lines, that one's
 }
 
-// recovery is how long everything may take to be as it should after a failure.
-const recovery = 60 * time.Second
-
 // endure is the whole run.
 func endure(ctx context.Context, o options) int {
-	temporary := o.dir == ""
 	began := time.Now()
 	w, err := build(ctx, o)
-	defer w.tearDown()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "endurance:", err)
 		return 2
 	}
-	fmt.Printf("seed %d, T = %v, tick = %v, %d members, histories in %s\n", w.seed, w.session, w.tick, len(w.places), w.dir)
-	if !child.Await(ctx, recovery, w.settled) {
-		fmt.Fprintln(os.Stderr, "endurance: the members did not come up; their logs are in", w.dir)
+	defer w.Close()
+	fmt.Printf("seed %d, T = %v, tick = %v, %d members, histories in %s\n", w.seed, w.Session, w.Tick, len(w.Places), w.Dir)
+	if !child.Await(ctx, ordeal.Recovery, w.settled) {
+		fmt.Fprintln(os.Stderr, "endurance: the members did not come up; their logs are in", w.Dir)
 		return 2
 	}
 	past := w.chaos(ctx)
-	if !child.Await(ctx, recovery, w.settled) && ctx.Err() == nil {
-		w.blame("%v after all was healed not every name has a holder", recovery)
+	if !child.Await(ctx, ordeal.Recovery, w.settled) && ctx.Err() == nil {
+		w.Blame("%v after all was healed not every name has a holder", ordeal.Recovery)
 	}
-	child.Pause(ctx, w.session) // jobs get done as before
-	w.leave(context.WithoutCancel(ctx))
+	child.Pause(ctx, w.Session) // jobs get done as before
+	w.Leave(context.WithoutCancel(ctx))
 	fmt.Printf("over after %v\n\n", time.Since(began).Round(time.Second))
 	if !w.verdict(past) {
-		fmt.Printf("what was recorded is in %s\n", w.dir)
+		fmt.Printf("what was recorded is in %s\n", w.Dir)
 		return 1
 	}
-	if temporary {
-		os.RemoveAll(w.dir)
-	}
+	w.Forget()
 	return 0
 }
 
@@ -72,21 +67,21 @@ func (w *world) chaos(ctx context.Context) (past []happened) {
 		}
 		under := []*struck{first}
 		if r.IntN(8) == 0 {
-			child.Pause(ctx, time.Duration(r.Int64N(int64(w.session/2))))
+			child.Pause(ctx, time.Duration(r.Int64N(int64(w.Session/2))))
 			if second := w.strike(ctx, r, first.fault.of); second != nil {
 				under = append(under, second)
 			}
 		}
 		for _, s := range under {
 			s.alone = len(under) == 1
-			fmt.Printf("%8s  %-28s %s, for %v\n", time.Since(began).Round(100*time.Millisecond), s.fault.kind, s.what, s.lasts.Round(time.Millisecond))
+			fmt.Printf("%8s  %-28s %s, for %v\n", time.Since(began).Round(100*time.Millisecond), s.fault.kind, s.What, s.Lasts.Round(time.Millisecond))
 		}
 		slices.SortFunc(under, func(a, b *struck) int { return int(a.until() - b.until()) })
 		for _, s := range under {
-			child.Pause(ctx, s.until()-w.clock())
-			s.lasted = w.clock() - s.happened.at
-			if err := s.end(); err != nil {
-				w.blame("%s: %v", s.fault.kind, err)
+			child.Pause(ctx, s.until()-w.Clock())
+			s.lasted = w.Clock() - s.happened.at
+			if err := s.End(); err != nil {
+				w.Blame("%s: %v", s.fault.kind, err)
 			}
 			past = append(past, s.happened)
 		}
@@ -99,30 +94,30 @@ func (w *world) chaos(ctx context.Context) (past []happened) {
 
 // recover mends what is broken and waits until all is as it should be.
 func (w *world) recover(ctx context.Context, guarded func() bool) bool {
-	if err := w.zk.Mend(); err != nil {
-		w.blame("%v", err)
+	if err := w.ZK.Mend(); err != nil {
+		w.Blame("%v", err)
 		return false
 	}
-	healthy := child.Await(ctx, recovery, func() bool {
-		w.revive(guarded)
+	healthy := child.Await(ctx, ordeal.Recovery, func() bool {
+		w.Revive(w.Places, guarded)
 		return w.settled()
 	})
 	if !healthy {
 		if ctx.Err() == nil {
-			w.blame("%v after all was mended not every name has a holder: %s", recovery, w.state())
+			w.Blame("%v after all was mended not every name has a holder: %s", ordeal.Recovery, w.state())
 		}
 		return false
 	}
-	child.Pause(ctx, w.session/4)
+	child.Pause(ctx, w.Session/4)
 	return true
 }
 
 // state is who holds what, for people.
 func (w *world) state() string {
 	text := ""
-	for _, at := range w.places {
-		text += fmt.Sprintf("%s (runs: %v)", at.name, at.p.alive())
-		for name, e := range at.p.holds() {
+	for _, at := range w.Places {
+		text += fmt.Sprintf("%s (runs: %v)", at.Name, at.P.Alive())
+		for name, e := range at.P.Holds() {
 			text += fmt.Sprintf(" %s %d", name, e.Number)
 		}
 		text += "; "
@@ -133,10 +128,10 @@ func (w *world) state() string {
 // struck is a failure that is under way.
 type struck struct {
 	happened
-	*spell
+	*ordeal.Spell
 }
 
-func (s *struck) until() time.Duration { return s.spell.at + s.lasts }
+func (s *struck) until() time.Duration { return s.At + s.Lasts }
 
 // strike lets one failure happen; not of that.
 func (w *world) strike(ctx context.Context, r *rand.Rand, notOf string) *struck {
@@ -146,14 +141,14 @@ func (w *world) strike(ctx context.Context, r *rand.Rand, notOf string) *struck 
 	name := w.victim(f, shuffled)
 	held := map[string]history.Event{}
 	for _, n := range names {
-		if at, e := w.holder(n); at != nil {
+		if at, e := w.Holder(n); at != nil {
 			held[n] = e
 		}
 	}
-	if at, _ := w.holder(name); f.of != "zk" {
+	if at, _ := w.Holder(name); f.of != "zk" {
 		// It strikes the other names that this member holds as well, and no others.
 		for n := range held {
-			if other, _ := w.holder(n); other != at {
+			if other, _ := w.Holder(n); other != at {
 				delete(held, n)
 			}
 		}
@@ -168,15 +163,15 @@ func (w *world) strike(ctx context.Context, r *rand.Rand, notOf string) *struck 
 	s, err := f.begin(w, r, name)
 	if err != nil {
 		if s != nil {
-			err = errors.Join(err, s.end())
+			err = errors.Join(err, s.End())
 		}
-		if !errors.Is(err, errNobodyThere) && ctx.Err() == nil {
-			w.blame("%s: %v", f.kind, err)
+		if !errors.Is(err, ordeal.ErrNobodyThere) && ctx.Err() == nil {
+			w.Blame("%s: %v", f.kind, err)
 		}
 		child.Pause(ctx, 20*time.Millisecond)
 		return nil
 	}
-	return &struck{happened{fault: f, at: s.at, name: name, held: held}, s}
+	return &struck{happened{fault: f, at: s.At, name: name, held: held}, s}
 }
 
 // choose draws from a pack that has each kind as often as it weighs, so that none
@@ -190,7 +185,7 @@ func (w *world) choose(r *rand.Rand, notOf string) *fault {
 			}
 		}
 		for i := range faults {
-			if f := &faults[i]; !f.cuts || w.net != nil {
+			if f := &faults[i]; !f.cuts || w.Net != nil {
 				w.pack = append(w.pack, slices.Repeat([]*fault{f}, f.weight)...)
 			}
 		}
@@ -201,7 +196,7 @@ func (w *world) choose(r *rand.Rand, notOf string) *fault {
 // victim is the first of the names whose holder it can happen to.
 func (w *world) victim(f *fault, names []string) string {
 	for _, name := range names {
-		if at, _ := w.holder(name); f.who == nil || at != nil && f.who(at.p) {
+		if at, _ := w.Holder(name); f.who == nil || at != nil && f.who(at.P) {
 			return name
 		}
 	}

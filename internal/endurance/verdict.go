@@ -3,22 +3,20 @@
 package main
 
 import (
-	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"time"
 
 	"conclave/history"
+	"conclave/internal/ordeal"
 )
 
 // verdict tells what the run has shown, and whether all held.
 func (w *world) verdict(past []happened) bool {
 	good := true
-	events, err := w.events()
+	events, err := w.Events()
 	if err != nil {
-		w.blame("%v", err)
+		w.Blame("%v", err)
 	}
 	report := history.Check(events, history.Options{})
 	fmt.Println("The histories:")
@@ -27,48 +25,30 @@ func (w *world) verdict(past []happened) bool {
 	fmt.Println(report)
 	good = good && report.Worst() < history.Doubt
 
-	j, err := readJobs(w.dir)
+	j, err := readJobs(w.Dir)
 	if err != nil {
-		w.blame("%v", err)
+		w.Blame("%v", err)
 	}
 	fmt.Printf("\nThe jobs: %d done; of those handed in %d acknowledged, %d unknown, %d certainly not done; %d messages counted by workers\n",
 		j.done, j.acked, j.unknown, j.unsent, j.heard)
 	for _, what := range j.wrong {
-		w.blame("%s", what)
+		w.Blame("%s", what)
 	}
 	if j.acked == 0 {
-		w.blame("not one job was acknowledged")
+		w.Blame("not one job was acknowledged")
 	}
 	w.times(events, past)
 	fmt.Println()
-	for _, what := range w.wrong {
+	for _, what := range w.Wrong {
 		fmt.Println("WRONG:", what)
 	}
-	good = good && len(w.wrong) == 0
+	good = good && len(w.Wrong) == 0
 	if good {
 		fmt.Printf("HELD: %d failures, %d terms, never two holders, never a lower term after a higher one, no job done twice or lost\n", len(past), report.Terms)
 	} else {
 		fmt.Printf("DID NOT HOLD; seed %d\n", w.seed)
 	}
 	return good
-}
-
-// events are what all have recorded.
-func (w *world) events() (all []history.Event, err error) {
-	files, _ := filepath.Glob(filepath.Join(w.dir, "*"+historyFile))
-	for _, path := range files {
-		f, openErr := os.Open(path)
-		if openErr != nil {
-			return nil, openErr
-		}
-		rec, readErr := history.Read(f)
-		f.Close()
-		all = append(all, rec.Events...)
-		if readErr != nil && !errors.Is(readErr, history.ErrNoHistory) { // nobody died, or died at once
-			err = errors.Join(err, fmt.Errorf("%s: %w", filepath.Base(path), readErr))
-		}
-	}
-	return all, err
 }
 
 // series is the fail-overs after one kind of failure.
@@ -109,7 +89,7 @@ func (w *world) times(events []history.Event, past []happened) {
 				continue
 			}
 			took := began[name][i].At - h.at
-			if took > h.lasted+recovery/2 || took < 0 || w.later(past, h, began[name][i].At) {
+			if took > h.lasted+ordeal.Recovery/2 || took < 0 || w.later(past, h, began[name][i].At) {
 				continue // not because of this
 			}
 			s.took = append(s.took, took)
@@ -127,7 +107,7 @@ func (w *world) times(events []history.Event, past []happened) {
 	for _, f := range faults {
 		s := kinds[f.kind]
 		if s == nil {
-			if !f.cuts || w.net != nil {
+			if !f.cuts || w.Net != nil {
 				fmt.Printf("%-28s %6d\n", f.kind, 0)
 			} else {
 				fmt.Printf("%-28s left out: no network to cut\n", f.kind)
