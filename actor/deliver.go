@@ -61,6 +61,10 @@ func (s *System) deliverMail(e Envelope) Delivery {
 		s.refuse(&e, nil, why)
 		return Refused
 	}
+	if e.Kind == KindMessage && e.Ref != 0 && p.lapsed() {
+		s.refuse(&e, nil, DeadNoProcess)
+		return Refused
+	}
 	from := e.From
 	if e.Kind == KindMessage && e.From.serial == 0 && e.Ref == 0 {
 		from = PID{} // sent from outside any process

@@ -62,8 +62,9 @@ func (c *nodeCalls) nodeLost(node unique.Handle[NodeID], why func(to PID) error)
 
 // SendConfirmed is Send that waits until the message is in the mailbox of its
 // receiver, or certainly is not. The errors are those of a call; nil says
-// nothing about whether the receiver will read it. If ctx is a process, or comes from
-// one, the message goes under its term.
+// nothing about whether the receiver will read it, only that at some moment since the
+// call its term, if it has one, still lasted. If ctx is a process, or comes from one,
+// the message goes under its term.
 func (s *System) SendConfirmed(ctx context.Context, to PID, body any) error {
 	_, err := s.await(ctx, Envelope{Kind: KindMessage, From: s.self, To: to, Body: body})
 	return err
@@ -96,6 +97,10 @@ func (s *System) await(ctx context.Context, e Envelope) (Message, error) {
 
 func (s *System) awaitAnswer(ctx context.Context, e Envelope) (Message, error) {
 	if e.Kind == KindMessage && e.To.node == s.self.node {
+		if p := s.table.get(e.To.serial); p != nil && p.lapsed() {
+			s.DeadLetter(e.dead(DeadNoProcess))
+			return Message{}, &EndedError{PID: e.To}
+		}
 		err := s.put(ctx, nil, e)
 		if err == errNobody {
 			err = &EndedError{PID: e.To}

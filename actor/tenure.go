@@ -118,6 +118,11 @@ func (t *Tenure) End(cause error) {
 	}
 }
 
+// lapsed says whether the process acts under a term that is over. It reads nothing
+// any more, though it may not have noticed yet: what were confirmed to its sender now
+// would be lost.
+func (p *Process) lapsed() bool { return p.tenure != nil && p.tenure.Check() != nil }
+
 // Ended is closed when the tenure has ended and every process spawned in it has
 // returned. Only then may its name pass to somebody else.
 func (t *Tenure) Ended() <-chan struct{} { return t.gone }
