@@ -284,6 +284,33 @@ func TestRegisteredAgainServesTheNextTerm_Fault25(t *testing.T) {
 	})
 }
 
+// What a caller's context ends with may be any error: of a call that was under way
+// nobody knows what became of it all the same.
+func TestCallThatItsCallerGivesUpHasAnUnknownOutcome(t *testing.T) {
+	everyWay(t, func(c *cluster) {
+		a, b := c.node("a"), c.node("b")
+		taken := make(chan struct{}, 1)
+		a.stand("chef", func(p *actor.Process) error {
+			for {
+				if _, err := p.Receive(); err != nil {
+					return err
+				}
+				taken <- struct{}{}
+			}
+		})
+		for _, m := range []*member{a, b} {
+			ctx, cancel := context.WithCancelCause(c.brief())
+			go func() {
+				<-taken
+				cancel(errBusiness)
+			}()
+			if _, err := m.CallGlobal(ctx, "chef", "?"); !errors.Is(err, node.ErrUnknownOutcome) || !errors.Is(err, errBusiness) {
+				c.Errorf("%s: %v", m.name, err)
+			}
+		}
+	})
+}
+
 func TestCallGlobalGoesOnWithTheNextHolder(t *testing.T) {
 	for name, kill := range map[string]func(c *cluster, holder *member, pid actor.PID){
 		"its node has stopped":       func(c *cluster, holder *member, _ actor.PID) { holder.stop() },

@@ -155,7 +155,7 @@ func (n *Node) follow(ctx context.Context, name string, do func(actor.PID) error
 		case err == nil:
 			return nil
 		case !NotAccepted(pid, err):
-			if Uncertain(err) {
+			if Uncertain(ctx, err) {
 				return &unknownOutcome{name, pid, err}
 			}
 			return err
@@ -194,9 +194,10 @@ func NotAccepted(holder actor.PID, err error) bool {
 	return false
 }
 
-// Uncertain says whether what failed may have had its effect all the same.
-func Uncertain(err error) bool {
-	return errors.Is(err, actor.LinkLost) || errors.Is(err, actor.NoProcess) || errors.Is(err, actor.ErrTermOver) ||
+// Uncertain says whether what failed may have had its effect all the same. ctx is that
+// of whoever waited: what it ends with may be any error.
+func Uncertain(ctx context.Context, err error) bool {
+	return ctx.Err() != nil || errors.Is(err, actor.Shutdown) || errors.Is(err, actor.LinkLost) || errors.Is(err, actor.NoProcess) || errors.Is(err, actor.ErrTermOver) ||
 		errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) || errors.Is(err, actor.ErrTimeout)
 }
 

@@ -120,34 +120,43 @@ func (sp *Space) send(ctx context.Context, to addressee, body any) error {
 
 func (sp *Space) request(c actor.Caller, to addressee, body any) (m actor.Message, err error) {
 	var began time.Time
-	bounded, bound := c.(actor.Bounded)
-	if bound {
+	if _, bound := c.(actor.Bounded); bound {
 		began = time.Now()
 	}
-	if pid, known := sp.route(to.part).processOf(to); known {
+	r := sp.route(to.part)
+	pid, known := r.processOf(to)
+	if known {
 		// The way of most calls, without what the others need.
 		if m, err = c.Request(pid, body); err == nil {
 			return m, nil
 		}
-		if !node.NotAccepted(pid, err) {
-			return m, sp.outcome(to, pid, err)
-		}
-		sp.route(to.part).forget(to, pid)
 	}
-	ctx := context.Background()
-	if p, is := c.(*actor.Process); is {
-		ctx = p
-	}
-	if bound {
-		var cancel context.CancelFunc
-		ctx, c, cancel = bounded.Bound(began)
-		defer cancel()
+	ctx, c, cancel := within(c, began)
+	defer cancel()
+	switch {
+	case !known:
+	case !node.NotAccepted(pid, err):
+		return m, sp.outcome(ctx, to, pid, err)
+	default:
+		r.forget(to, pid)
 	}
 	err = sp.deliver(ctx, to, func(pid actor.PID) (err error) {
 		m, err = c.Request(pid, body)
 		return err
 	})
 	return m, err
+}
+
+// within is what a caller's call ends with if it began then, and the same caller, all
+// of whose calls do.
+func within(c actor.Caller, began time.Time) (context.Context, actor.Caller, context.CancelFunc) {
+	switch c := c.(type) {
+	case actor.Bounded:
+		return c.Bound(began)
+	case *actor.Process:
+		return c, c, func() {}
+	}
+	return context.Background(), c, func() {}
 }
 
 // maxUnread is how often the process of a key may end without having taken a message
@@ -161,7 +170,7 @@ func (sp *Space) deliver(ctx context.Context, to addressee, do func(actor.PID) e
 	if pid, known := r.processOf(to); known {
 		err := do(pid)
 		if err == nil || !node.NotAccepted(pid, err) {
-			return sp.outcome(to, pid, err)
+			return sp.outcome(ctx, to, pid, err)
 		}
 		r.forget(to, pid)
 	}
@@ -184,7 +193,7 @@ func (sp *Space) deliver(ctx context.Context, to addressee, do func(actor.PID) e
 		pid := answer.PID
 		err = do(pid)
 		if err == nil || !node.NotAccepted(pid, err) {
-			return sp.outcome(to, pid, err)
+			return sp.outcome(ctx, to, pid, err)
 		}
 		r.forget(to, pid)
 		// The part has been given up, the link is down, or the process has failed before it
@@ -208,8 +217,8 @@ const maxWaits = 1 << 16
 var errWaited = fmt.Errorf("nobody has taken the message in time: %w", actor.ErrTimeout)
 
 // outcome is what the sender is told of an attempt that was not turned away.
-func (sp *Space) outcome(to addressee, pid actor.PID, err error) error {
-	if err != nil && node.Uncertain(err) {
+func (sp *Space) outcome(ctx context.Context, to addressee, pid actor.PID, err error) error {
+	if err != nil && node.Uncertain(ctx, err) {
 		return fmt.Errorf("%s at %s: %w: %w", to, pid, node.ErrUnknownOutcome, err)
 	}
 	if errors.Is(err, node.ErrStopped) {
