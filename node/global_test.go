@@ -311,6 +311,31 @@ func TestCallThatItsCallerGivesUpHasAnUnknownOutcome(t *testing.T) {
 	})
 }
 
+func TestCallOfANodeThatStopsHasAnUnknownOutcome(t *testing.T) {
+	apart(t, func(c *cluster) {
+		a, b := c.node("a"), c.node("b")
+		taken := make(chan struct{})
+		a.stand("chef", func(p *actor.Process) error {
+			if _, err := p.Receive(); err != nil {
+				return err
+			}
+			close(taken)
+			<-p.Done()
+			return nil
+		})
+		stopped := make(chan struct{})
+		go func() {
+			defer close(stopped)
+			<-taken
+			b.stop()
+		}()
+		if _, err := b.CallGlobal(c.brief(), "chef", "?"); !errors.Is(err, node.ErrUnknownOutcome) || !errors.Is(err, node.ErrStopped) {
+			c.Error(err)
+		}
+		<-stopped
+	})
+}
+
 func TestCallGlobalGoesOnWithTheNextHolder(t *testing.T) {
 	for name, kill := range map[string]func(c *cluster, holder *member, pid actor.PID){
 		"its node has stopped":       func(c *cluster, holder *member, _ actor.PID) { holder.stop() },

@@ -15,6 +15,9 @@ import (
 
 var errLinksClosed = fmt.Errorf("the links are closed: %w", ErrStopped)
 
+// errLinksLost is the same for what had been sent: nobody knows what became of it.
+var errLinksLost = fmt.Errorf("%w: %w", errLinksClosed, actor.LinkLost)
+
 // links is a node's table of peers. It is the actor system's Router: what is
 // for a process of another node goes out here, and what comes in is delivered.
 type links struct {

@@ -87,7 +87,7 @@ func (p *peer) end() {
 		p.close(c)
 	}
 	p.abandon(actor.DeadLinkLost, errLinksClosed, func(actor.PID) error { return errLinksClosed })
-	p.down(errLinksClosed)
+	p.down(errLinksLost)
 }
 
 // heartbeat pings over the link when that is due and reports a link that has
