@@ -1,0 +1,213 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+	"unicode/utf8"
+
+	"conclave/actor"
+	"conclave/node"
+	"conclave/shard"
+)
+
+// spaceName is the space that the orders' keys are in.
+const spaceName = "orders"
+
+// engine is the workflow engine of one node. It works on the instances whose parts the
+// node owns, each in a process of its own.
+type engine struct {
+	name  string // the node's
+	flow  flow
+	state string // the folder of all parts, which the nodes share
+	parts int
+	ask   func(context.Context, request) error // the backend
+	say   func(format string, args ...any)
+
+	opened chan struct{} // closed when space is there
+	space  *shard.Space
+
+	mu      sync.Mutex
+	holding map[int]*holding
+}
+
+// holding is a part that this node owns.
+type holding struct {
+	store *store
+
+	mu    sync.Mutex
+	clock actor.PID // the part's own process; zero: it has not begun
+}
+
+// join opens the space on a node, which becomes one of the peers.
+func (e *engine) join(ctx context.Context, n *node.Node, cfg shard.Config) (*shard.Space, error) {
+	e.opened, e.holding = make(chan struct{}), make(map[int]*holding)
+	cfg.Parts = e.parts
+	cfg.OnGain, cfg.OnLose = e.gain, e.lose
+	cfg.Serve = e.serve
+	cfg.Entity = shard.Stateful[instance]{Load: e.load, Receive: e.receive}.Entity
+	sp, err := shard.Open(ctx, n, spaceName, cfg)
+	if err != nil {
+		return nil, err
+	}
+	e.space = sp
+	close(e.opened)
+	return sp, nil
+}
+
+// gain begins a term of a part.
+func (e *engine) gain(p *actor.Process, part int) error {
+	s, err := openStore(e.state, heading{Part: part, Parts: e.parts, Term: p.Term().Number()})
+	if err != nil {
+		return err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.holding[part] = &holding{store: s}
+	return nil
+}
+
+// lose ends it. All that has to be kept was kept at once.
+func (e *engine) lose(_ *actor.Process, part int, _ error) error {
+	e.mu.Lock()
+	h := e.holding[part]
+	delete(e.holding, part)
+	e.mu.Unlock()
+	if h == nil {
+		return nil
+	}
+	return h.store.close()
+}
+
+// held is a part that this node owns; nil if it does not.
+func (e *engine) held(part int) *holding {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.holding[part]
+}
+
+// of is the part of a key, which this node owns as long as the key's process runs.
+func (e *engine) of(key string) (*holding, error) {
+	part := shard.PartOf(key, e.parts)
+	if h := e.held(part); h != nil {
+		return h, nil
+	}
+	return nil, fmt.Errorf("part %d: %w", part, errClosed)
+}
+
+// What instances are told, and how they answer.
+type (
+	// Start starts the instance, if nobody has yet.
+	Start struct{ Within time.Duration }
+	// Happened is an event from outside.
+	Happened struct{ Event string }
+	// Look asks how it stands.
+	Look struct{}
+	// wake has it do what it has to do by itself. From its own node only.
+	wake struct{}
+
+	// Status answers the first three, once what they have changed is on the disk.
+	Status struct {
+		Key   string
+		Step  string
+		Until time.Time // while it waits: until then
+		Ended bool
+		Node  string
+		Term  int64
+		// Refused: why what was asked for was not done. It is no use to ask again.
+		Refused string
+	}
+)
+
+var errBadKey = errors.New("the key of an instance is some text in UTF-8, and not empty")
+
+func (e *engine) load(_ *actor.Process, key string) (instance, error) {
+	h, err := e.of(key)
+	if err != nil {
+		return instance{}, err
+	}
+	return h.store.get(key), nil
+}
+
+// receive handles one message. What it changes is kept before anything is done about it,
+// and before it is answered.
+func (e *engine) receive(p *actor.Process, key string, i *instance, m actor.Message) error {
+	var event any = looked{}
+	if s, ok := actor.As[Start](m); ok {
+		event = started{s.Within}
+	} else if h, ok := actor.As[Happened](m); ok {
+		event = came{h.Event}
+	}
+	refusal, err := e.happens(p, i, event)
+	if err == nil && m.IsCall() {
+		err = p.Reply(m, e.status(p, *i, refusal))
+	}
+	if err != nil {
+		return err
+	}
+	return e.work(p, i)
+}
+
+func (e *engine) status(p *actor.Process, i instance, refusal error) Status {
+	s := Status{Key: i.Key, Step: i.Step, Until: i.Until, Ended: e.flow.ended(i), Node: e.name, Term: p.Term().Number()}
+	if refusal == nil && i.Step == "" {
+		refusal = errUnknown
+	}
+	if refusal != nil {
+		s.Refused = refusal.Error()
+	}
+	return s
+}
+
+// happens has something happen to an instance, and keeps what it is then. refusal is
+// for whom it comes from; err ends the process.
+func (e *engine) happens(p *actor.Process, i *instance, event any) (refusal, err error) {
+	next, refusal := e.flow.step(*i, event, time.Now())
+	if next.Step != "" && (i.Key == "" || !utf8.ValidString(i.Key)) {
+		refusal = errBadKey
+	}
+	if refusal != nil || next.Step == i.Step && len(next.Events) == len(i.Events) {
+		return refusal, nil
+	}
+	h, err := e.of(i.Key)
+	if err != nil {
+		return nil, err
+	}
+	if err := h.store.keep(next); err != nil {
+		h.broken(p, err)
+		return nil, err
+	}
+	*i = next
+	e.say("%s: %s", i.Key, i.Step)
+	h.tell(p, i.Key)
+	return nil, nil
+}
+
+// work does what an instance has to do by itself.
+func (e *engine) work(p *actor.Process, i *instance) error {
+	for {
+		step, _ := e.flow.todo(*i)
+		if step == "" {
+			return nil
+		}
+		if err := p.CheckTerm(); err != nil {
+			return err // another may work on it already
+		}
+		err := e.ask(p, request{Key: i.Key, Step: step, ID: i.Key + "/" + step, Node: e.name, Term: p.Term().Number()})
+		switch {
+		case err == nil:
+			_, err = e.happens(p, i, did{step})
+		case p.Err() != nil:
+			return context.Cause(p)
+		case errors.Is(err, errStale):
+		default: // it may have been done: again, under the same id
+			e.say("%s: %s: %v", i.Key, step, err)
+			return nil // the clock sees to it
+		}
+		if err != nil {
+			return err
+		}
+	}
+}

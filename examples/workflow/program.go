@@ -1,0 +1,179 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"conclave/node"
+	"conclave/shard"
+)
+
+// work is one node of the engine, until ctx ends. Then it finishes what it has begun,
+// and the others take its parts over.
+func (p program) work(ctx context.Context) error {
+	n, err := node.Start(ctx, p.cfg)
+	if err != nil {
+		return err
+	}
+	e := &engine{
+		name: n.ID().Name, flow: orders, state: p.state, parts: p.parts,
+		ask: (&client{url: "http://" + p.address, patience: p.patience}).ask,
+		say: func(format string, args ...any) {
+			if p.verbose {
+				fmt.Printf(format+"\n", args...)
+			}
+		},
+	}
+	sp, err := e.join(ctx, n, shard.Config{Idle: p.idle, OnEvent: complain, Logger: p.cfg.Logger})
+	if err == nil {
+		fmt.Println("Ready.")
+		tellParts(ctx, sp)
+	}
+	leaving, cancel := context.WithTimeout(context.Background(), 15*time.Second)
+	defer cancel()
+	if sp != nil {
+		err = errors.Join(err, sp.Close(leaving))
+	}
+	return errors.Join(err, n.Stop(leaving))
+}
+
+// complain tells of what goes wrong with a part.
+func complain(e shard.Event) {
+	if e.Err != nil && e.Kind != shard.Lost || e.Kind == shard.Stuck || e.Kind == shard.Unstuck {
+		fmt.Printf("Part %d %s: %v\n", e.Part, e.Kind, e.Err)
+	}
+}
+
+// tellParts says how many parts the node owns, whenever that has changed, until ctx ends.
+func tellParts(ctx context.Context, sp *shard.Space) {
+	for told := -1; ; {
+		owned := 0
+		for part := range sp.Parts() {
+			if _, mine := sp.Owned(part); mine {
+				owned++
+			}
+		}
+		if owned != told {
+			told = owned
+			fmt.Printf("Has %d of %d parts.\n", owned, sp.Parts())
+		}
+		select {
+		case <-time.After(time.Second):
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// visitor looks on from outside: a guest that lives for a moment and owns nothing.
+type visitor struct {
+	n  *node.Node
+	sp *shard.Space
+}
+
+func (p program) visit(ctx context.Context) (*visitor, error) {
+	p.cfg.Guest, p.cfg.Listen, p.cfg.Name, p.cfg.History = true, "", "visitor", nil
+	n, err := node.Start(ctx, p.cfg)
+	if err != nil {
+		return nil, err
+	}
+	v := &visitor{n: n}
+	if v.sp, err = shard.Open(ctx, n, spaceName, shard.Config{Parts: p.parts, Watch: true, Logger: p.cfg.Logger}); err != nil {
+		v.leave()
+		return nil, err
+	}
+	return v, nil
+}
+
+func (v *visitor) leave() {
+	bye, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
+	defer cancel()
+	_ = v.n.Stop(bye)
+}
+
+// tell tells an instance something, wherever it is, until it has answered or ctx ends.
+// All that it is told it may be told again, so what became of a try does not matter.
+func (v *visitor) tell(ctx context.Context, key string, what any) (Status, error) {
+	for {
+		s, err := shard.Call[Status](v.n.With(ctx), v.sp, key, what)
+		switch {
+		case err == nil && s.Refused != "":
+			return s, fmt.Errorf("%s: %s", key, s.Refused)
+		case err == nil:
+			return s, nil
+		case errors.Is(err, shard.ErrBadKey), errors.Is(err, shard.ErrNoEntity), errors.Is(err, shard.ErrClosed):
+			return s, fmt.Errorf("%s: %w", key, err)
+		}
+		select {
+		case <-time.After(100 * time.Millisecond):
+		case <-ctx.Done():
+			return s, fmt.Errorf("%s: %w: %w", key, context.Cause(ctx), err)
+		}
+	}
+}
+
+// tellAll is tell to many, some at a time.
+func (v *visitor) tellAll(ctx context.Context, keys []string, what any) ([]Status, error) {
+	all, errs := make([]Status, len(keys)), make([]error, len(keys))
+	turns := make(chan struct{}, 16)
+	var telling sync.WaitGroup
+	for i, key := range keys {
+		turns <- struct{}{}
+		telling.Go(func() {
+			all[i], errs[i] = v.tell(ctx, key, what)
+			<-turns
+		})
+	}
+	telling.Wait()
+	return all, errors.Join(errs...)
+}
+
+// submit is "start", "send" and "status".
+func (p program) submit(ctx context.Context, command string, args []string) error {
+	keys, what := args, any(Look{})
+	switch command {
+	case "start":
+		what = Start{Within: p.within}
+	case "send":
+		keys, what = args[:len(args)-1], Happened{Event: args[len(args)-1]}
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, p.wait, fmt.Errorf("no answer within %v", p.wait))
+	defer cancel()
+	v, err := p.visit(ctx)
+	if err != nil {
+		return err
+	}
+	defer v.leave()
+	all, err := v.tellAll(ctx, keys, what)
+	for _, s := range all {
+		if s.Step != "" {
+			fmt.Println(s)
+		}
+	}
+	return err
+}
+
+func (s Status) String() string {
+	text := s.Key + ": " + s.Step
+	if !s.Until.IsZero() {
+		text = fmt.Sprintf("%s: waits for %q until %s", s.Key, s.Step, s.Until.Format(time.TimeOnly))
+	}
+	return fmt.Sprintf("%s (%s, term %d)", text, s.Node, s.Term)
+}
+
+// printTable prints what the backend has counted.
+func (p program) printTable(ctx context.Context) error {
+	t, err := (&client{url: "http://" + p.address, patience: p.patience}).table(ctx)
+	if err == nil {
+		fmt.Print(t)
+	}
+	return err
+}
+
+// servers are those that a flag names.
+func servers(zk string) []string { return strings.Split(cmp.Or(zk, "127.0.0.1:2181"), ",") }
