@@ -15,8 +15,8 @@ const (
 	// again is after how long an instance that was to do something, and has not, is
 	// told once more: the backend may not have answered, or its process has failed.
 	again = time.Second
-	// patience is how long the clock waits for an instance to take its mail. If the part
-	// is just given up, nobody does here.
+	// patience is how long an instance may take to take its mail. If the part is just
+	// given up, none does here, and the part waits for so long to move.
 	patience = 200 * time.Millisecond
 )
 
@@ -87,11 +87,15 @@ func (c *clock) look(p *actor.Process, key string, ring bool) {
 	c.timers[key] = p.SendAfter(wait, p.Self(), due{key})
 }
 
-// wake sends an instance mail, which starts its process if it has none.
+// wake sends an instance mail, which starts its process if it has none. Mail can have to
+// wait, and the clock does not.
 func (c *clock) wake(p *actor.Process, key string) {
-	ctx, cancel := context.WithTimeout(p, patience)
-	defer cancel()
-	_ = c.e.space.Send(ctx, key, wake{}) // the clock will look again; if the part goes, its next owner's does
+	p.Spawn(func(p *actor.Process) error {
+		ctx, cancel := context.WithTimeout(p, patience)
+		defer cancel()
+		_ = c.e.space.Send(ctx, key, wake{}) // the clock will look again; if the part goes, its next owner's does
+		return nil
+	})
 }
 
 // runs notes the clock's process.

@@ -164,7 +164,7 @@ func (e *engine) status(p *actor.Process, i instance, refusal error) Status {
 // happens has something happen to an instance, and keeps what it is then. refusal is
 // for whom it comes from; err ends the process.
 func (e *engine) happens(p *actor.Process, i *instance, event any) (refusal, err error) {
-	next, refusal := e.flow.step(*i, event, time.Now())
+	next, refusal := e.flow.step(*i, event, time.Now().Round(0)) // others read it by their calendars
 	if next.Step != "" && (i.Key == "" || !utf8.ValidString(i.Key)) {
 		refusal = errBadKey
 	}
