@@ -97,10 +97,13 @@ func (v *visitor) leave() {
 }
 
 // tell tells an instance something, wherever it is, until it has answered or ctx ends.
-// All that it is told it may be told again, so what became of a try does not matter.
+// All that it is told it may be told again, so what became of a try does not matter, and
+// none need last long: the node that is asked may stand still, and its part be elsewhere.
 func (v *visitor) tell(ctx context.Context, key string, what any) (Status, error) {
 	for {
-		s, err := shard.Call[Status](v.n.With(ctx), v.sp, key, what)
+		try, cancel := context.WithTimeout(ctx, 2*time.Second)
+		s, err := shard.Call[Status](v.n.With(try), v.sp, key, what)
+		cancel()
 		switch {
 		case err == nil && s.Refused != "":
 			return s, fmt.Errorf("%s: %s", key, s.Refused)
