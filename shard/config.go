@@ -20,7 +20,8 @@ type Config struct {
 	// Weight is how much this member should own, compared with others: 1 to MaxWeight,
 	// 1 if it is zero. One of weight 2 gets twice as many parts as one of weight 1.
 	Weight int
-	// Watch: this node owns nothing. It only looks on.
+	// Watch: this node owns nothing. It only looks on, and sends. With Parts 0 it waits for
+	// somebody else to open the space first.
 	Watch bool
 	// Labels say what this node is like: {"disk": "fast"}.
 	Labels map[string]string
@@ -34,7 +35,8 @@ type Config struct {
 	// the term does. p.Term().Number() is the fence for outside stores. An error (or a
 	// panic) gives the part back; it is claimed anew after a pause. Mail for the part waits
 	// until it has returned, and what it sends to keys of the part itself fails at once
-	// ([ErrNoOwner]). Nil: nothing is to be prepared.
+	// ([ErrNoOwner]). What it has loaded [Keep] has at hand for the others. Nil: nothing is
+	// to be prepared.
 	OnGain func(p *actor.Process, part int) error
 	// OnLose gives a part up: it returns when nothing works on it here any more and what
 	// has to be kept is kept. Until then nobody else can own the part: if it does not

@@ -69,7 +69,7 @@ func (s settings) fits(c Config) error {
 // settingsOf are those of the first to open a space.
 func settingsOf(c Config) settings {
 	s := settings{Version: recordVersion, Parts: c.Parts, Needs: c.Needs}
-	if s.Parts == 0 {
+	if s.Parts == 0 && !c.Watch {
 		s.Parts = DefaultParts
 	}
 	return s

@@ -126,9 +126,36 @@ func (r *roster) enter(ctx context.Context) error {
 	return r.join(ctx)
 }
 
+// begun waits until somebody has opened the space: who only looks on and does not say
+// how many parts it has must not decide that.
+func (r *roster) begun(ctx context.Context) error {
+	wake := make(chan struct{}, 1)
+	for {
+		_, there, err := r.s.Exists(ctx, r.sp.k.Paths().Space(r.sp.name), func() {
+			select {
+			case wake <- struct{}{}:
+			default:
+			}
+		})
+		if err != nil || there {
+			return err
+		}
+		select {
+		case <-wake:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
 // prepare makes what the space needs, or compares it with what is there.
 func (r *roster) prepare(ctx context.Context) error {
 	paths := r.sp.k.Paths()
+	if r.sp.cfg.Watch && r.sp.settings().Parts == 0 {
+		if err := r.begun(ctx); err != nil {
+			return err
+		}
+	}
 	for _, z := range []struct {
 		path string
 		data []byte

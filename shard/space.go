@@ -66,7 +66,7 @@ var (
 var open sync.Map // openKey -> *Space
 
 type openKey struct {
-	n     *node.Node
+	node  actor.NodeID
 	space string
 }
 
@@ -89,7 +89,7 @@ func Open(ctx context.Context, n *node.Node, name string, cfg Config) (*Space, e
 		return nil, fmt.Errorf("%w: node %s listens nowhere, so it cannot own parts: guests only Watch", ErrConfig, n.ID().Name)
 	}
 	sp := &Space{n: n, k: n.Keeper(), name: name, cfg: cfg, leave: make(chan struct{}), opened: make(chan struct{}), over: make(chan struct{}), shut: make(chan struct{})}
-	if _, twice := open.LoadOrStore(openKey{n, name}, sp); twice {
+	if _, twice := open.LoadOrStore(openKey{n.ID(), name}, sp); twice {
 		return nil, fmt.Errorf("shard: this node has opened space %q already", name)
 	}
 	sp.ctx, sp.cancel = context.WithCancel(context.Background())
@@ -130,7 +130,7 @@ func (sp *Space) follow() {
 	select {
 	case <-sp.n.Stopped():
 		sp.cancel()
-		open.CompareAndDelete(openKey{sp.n, sp.name}, sp)
+		open.CompareAndDelete(openKey{sp.n.ID(), sp.name}, sp)
 	case <-sp.ctx.Done():
 	}
 }
@@ -275,7 +275,7 @@ func (sp *Space) end() {
 					r.publish(owner{}) // whoever sends is told that it is closed
 				}
 			}
-			open.CompareAndDelete(openKey{sp.n, sp.name}, sp)
+			open.CompareAndDelete(openKey{sp.n.ID(), sp.name}, sp)
 			close(sp.over)
 		}()
 	})

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"conclave/conclavetest"
 	"conclave/shard"
 )
 
@@ -69,5 +70,30 @@ func TestPartsThatMoveInOrderAreNotToldAsLosses(t *testing.T) {
 			w.Errorf("16 parts moved: %d were told as moved, and %d as lost", n, lost.Load())
 		}
 		s.check(w)
+	})
+}
+
+func TestWatcherWaitsForTheSpaceAndFixesNothing(t *testing.T) {
+	conclavetest.Run(t, 0, 1, func(c *conclavetest.Cluster) {
+		g := c.Guest("early")
+		early := make(chan *shard.Space, 1)
+		go func() {
+			sp, err := shard.Open(c.Context(), g.Node, spaceName, shard.Config{Watch: true})
+			if err != nil {
+				c.Error(err)
+			}
+			early <- sp
+		}()
+		time.Sleep(time.Minute)
+		if len(early) > 0 {
+			c.Error("it has opened a space that nobody has made")
+		}
+		sp, err := shard.Open(c.Context(), c.Node(0).Node, spaceName, shard.Config{Parts: 7})
+		if err != nil {
+			c.Fatal(err)
+		}
+		if n := (<-early).Parts(); n != 7 || sp.Parts() != 7 {
+			c.Errorf("%d parts", n)
+		}
 	})
 }

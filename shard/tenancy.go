@@ -21,6 +21,7 @@ type tenancy struct {
 	tenure *actor.Tenure
 	lease  *keeper.Lease
 	giveUp chan struct{} // closed when the part is to be given up in order
+	kept   any           // by Keep; guarded by the mutex of the part's entities
 	ready  chan struct{} // closed when the hooks may run
 	pid    actor.PID     // of the process in which they do
 
