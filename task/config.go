@@ -11,13 +11,22 @@ import (
 // What concerns the dispatcher should be the same on all nodes: what holds is what
 // the present dispatcher's node was given.
 type Config struct {
+	// Parts divides the scope, so that no single dispatcher is its limit: into so many
+	// parts, each with records and a dispatcher of its own, which nodes take over from
+	// each other as they come and go (package shard; "Parts" in the package's doc says
+	// what that changes). 2 to MaxParts; 1 is undivided, one dispatcher. Whoever opens a
+	// scope first fixes it for ever; all others must say the same, or 0, which takes what
+	// is there. Where nothing is there, 0 is 1 on a node that may dispatch, and waits
+	// for somebody to open the scope on others.
+	Parts int
 	// NoDispatch keeps this node from standing for dispatcher. Guests never do.
 	NoDispatch bool
 	// Strategy picks the worker for each task. Default: LeastLoaded.
 	Strategy Strategy
 	// Store keeps the records. Default: ZooKeeper, in a journal of the scope's own.
 	Store Store
-	// MaxLive bounds the tasks that have not ended: above it submissions are refused;
+	// MaxLive bounds the tasks that have not ended (MaxLive, MaxBytes and the numbers of
+	// Keep are divided between the parts of a scope): above it submissions are refused;
 	// followers (Task.Then) may pass it, up to twice that. Default 100,000.
 	MaxLive int
 	// MaxBytes bounds what live tasks take in the store. Default 128 MiB.
@@ -69,6 +78,7 @@ type Keep struct {
 type Event struct {
 	Kind  EventKind
 	Scope string
+	Part  int // of a scope that is divided
 	Task  string
 	Err   error
 }
@@ -104,6 +114,12 @@ func (c Config) withDefaults() (Config, error) {
 		c.Keep.For < 0 || c.Keep.Most < 0 || c.Keep.Dead < 0 || c.Keep.DeadMost < 0 || c.Keep.Bytes < 0 {
 		return c, fmt.Errorf("task: configuration: a bound below zero: %+v", c)
 	}
+	if c.Parts < 0 || c.Parts > MaxParts {
+		return c, fmt.Errorf("task: configuration: %d parts; 1 to %d are possible, 0 takes what is there", c.Parts, MaxParts)
+	}
+	if c.Parts > 1 && c.Store != nil {
+		return c, fmt.Errorf("task: configuration: %d parts and a Store: parts are in ZooKeeper only", c.Parts)
+	}
 	def(&c.MaxLive, 100_000)
 	def(&c.MaxBytes, 128<<20)
 	def(&c.MaxBody, DefaultMaxBody)
@@ -133,9 +149,9 @@ func (c Config) withDefaults() (Config, error) {
 func (c *Config) tell(e Event) {
 	switch e.Kind {
 	case TaskDead, TaskStuck, Skipped, StrategyFailed, FollowerLeftOut, WorkerLost:
-		c.Logger.Warn("tasks: "+string(e.Kind), "scope", e.Scope, "task", e.Task, "error", e.Err)
+		c.Logger.Warn("tasks: "+string(e.Kind), "scope", e.Scope, "part", e.Part, "task", e.Task, "error", e.Err)
 	default:
-		c.Logger.Debug("tasks: "+string(e.Kind), "scope", e.Scope, "error", e.Err)
+		c.Logger.Debug("tasks: "+string(e.Kind), "scope", e.Scope, "part", e.Part, "error", e.Err)
 	}
 	if c.OnEvent == nil {
 		return

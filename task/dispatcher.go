@@ -13,12 +13,12 @@ import (
 	"conclave/node"
 )
 
-// dispatcher runs one term of a scope's dispatcher: it feeds a table with what it
-// hears, commits what has changed, and says what there is to say. Nothing else
-// writes the scope's records.
+// dispatcher runs one term of a dispatcher, of a scope or a part of one: it feeds a
+// table with what it hears, commits what has changed, and says what there is to say.
+// Nothing else writes its records.
 type dispatcher struct {
 	n     *node.Node
-	scope string
+	area  area
 	cfg   Config
 	store Store
 
@@ -31,19 +31,13 @@ type dispatcher struct {
 	couriers couriers
 }
 
-// globalName is the global that a scope's dispatcher is.
-func globalName(scope string) string { return "task:" + scope }
-
-// run is the code of the global.
+// run is its code: the holder of a global's, or the process of a part's owner.
 func (d *dispatcher) run(p *actor.Process) (err error) {
-	d = &dispatcher{n: d.n, scope: d.scope, cfg: d.cfg, store: d.store, p: p, self: p.Self(), watched: make(map[actor.PID]actor.Ref)}
-	d.cfg.tell(Event{Kind: DispatcherBegan, Scope: d.scope})
-	defer func() { d.cfg.tell(Event{Kind: DispatcherEnded, Scope: d.scope, Err: err}) }()
+	d = &dispatcher{n: d.n, area: d.area, cfg: d.cfg, store: d.store, p: p, self: p.Self(), watched: make(map[actor.PID]actor.Ref)}
+	d.tell(Event{Kind: DispatcherBegan})
+	defer func() { d.tell(Event{Kind: DispatcherEnded, Err: err}) }()
 
-	d.table = newTable(bounds{
-		live: d.cfg.MaxLive, bytes: d.cfg.MaxBytes, body: d.cfg.MaxBody, keep: d.cfg.Keep,
-		scope: d.scope, node: d.n.ID().Name, term: p.Term().Number(),
-	}, d.cfg.Strategy.Begin())
+	d.table = newTable(boundsOf(d.cfg, d.area, d.n.ID().Name, p.Term().Number()), d.cfg.Strategy.Begin())
 	loading := d.table.loading()
 	if d.log, err = d.store.Open(p, p.Term(), loading.take); err != nil {
 		return d.ended(err)
@@ -52,14 +46,28 @@ func (d *dispatcher) run(p *actor.Process) (err error) {
 	p.Spawn(d.watchWorkers, actor.Linked(), actor.Endless())
 	for {
 		d.table.prepare(d.now())
-		if err := d.gather(); err != nil {
-			return d.ended(err)
+		over := d.gather()
+		moves := errors.Is(over, actor.Normal) // the part does, in order: nobody is left without an answer
+		if over != nil && !moves {
+			return d.ended(over)
+		}
+		if moves {
+			d.table.dismiss()
 		}
 		d.table.settle(d.now())
 		if err := d.commit(); err != nil {
 			return d.ended(err)
 		}
+		if moves && len(d.table.rest) == 0 {
+			return over
+		}
 	}
+}
+
+// tell tells of what happens here.
+func (d *dispatcher) tell(e Event) {
+	e.Scope, e.Part = d.area.scope, d.area.part
+	d.cfg.tell(e)
 }
 
 // now is the time as records have it.
@@ -70,7 +78,7 @@ func (d *dispatcher) ended(err error) error {
 	if d.p.Err() != nil {
 		return context.Cause(d.p)
 	}
-	return fmt.Errorf("task: dispatcher of %q: %w", d.scope, err)
+	return fmt.Errorf("task: dispatcher of %s: %w", d.area, err)
 }
 
 // gather waits for news, or until something is due, and takes in all that is there.
@@ -133,7 +141,7 @@ func (d *dispatcher) take(m actor.Message) {
 			break
 		}
 		if m.IsCall() {
-			d.table.answer(m, fmt.Errorf("task: the dispatcher of %q, on %s, knows of no %s: is it an older version?", d.scope, d.self.Node().Name, m.Type()))
+			d.table.answer(m, fmt.Errorf("task: the dispatcher of %s, on %s, knows of no %s: is it an older version?", d.area, d.self.Node().Name, m.Type()))
 		}
 		return // a stranger's mail, or of a later version
 	}
@@ -192,7 +200,7 @@ func (d *dispatcher) commit() error {
 		out, events := d.table.committed()
 		d.say(out)
 		for _, e := range events {
-			d.cfg.tell(e)
+			d.tell(e)
 		}
 		return nil
 	}
@@ -246,7 +254,7 @@ func (d *dispatcher) send(to actor.PID, body any) error {
 // every change. It ends with it, both ways.
 func (d *dispatcher) watchWorkers(p *actor.Process) error {
 	k := d.n.Keeper()
-	dir := k.Paths().TaskWorkers(d.scope)
+	dir := d.area.workers(k.Paths())
 	known := make(map[string]listedWorker)
 	for {
 		s, err := k.Session(p)
@@ -306,7 +314,7 @@ func (d *dispatcher) listWorkers(p *actor.Process, s *keeper.Session, names []st
 	for _, name := range names {
 		w, is := known[name]
 		if !is {
-			data, stat, err := s.Get(p, d.n.Keeper().Paths().TaskWorkers(d.scope)+"/"+name, nil)
+			data, stat, err := s.Get(p, d.area.workers(d.n.Keeper().Paths())+"/"+name, nil)
 			if errors.Is(err, keeper.ErrNoNode) {
 				wake() // gone meanwhile: list again
 				continue
@@ -316,7 +324,7 @@ func (d *dispatcher) listWorkers(p *actor.Process, s *keeper.Session, names []st
 			}
 			w = listedWorker{name: name}
 			if w.pid, err = actor.ParsePID(string(data)); err != nil || stat.EphemeralOwner == 0 {
-				d.cfg.tell(Event{Kind: Skipped, Scope: d.scope, Err: fmt.Errorf("worker znode %q is not of ours", name)})
+				d.tell(Event{Kind: Skipped, Err: fmt.Errorf("worker znode %q is not of ours", name)})
 				w.pid = actor.PID{}
 			}
 			w.node = w.pid.Node().Name

@@ -89,6 +89,7 @@ var codes = []struct {
 	{"not found", ErrNotFound},
 	{"state", ErrState},
 	{"unknown", ErrUnknownOutcome},
+	{"other part", ErrOtherPart},
 }
 
 // problemOf is err for the way to a client.

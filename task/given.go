@@ -83,7 +83,7 @@ func (w *worker) schedule() {
 		case k == nil || k.handler == nil:
 			w.ends(r, outcome{How: howReleased})
 			w.reports.changed, w.reports.urgent = true, true // or it is given to us again
-		case w.used < w.cfg.Slots && k.used < k.limit(w.cfg.Slots):
+		case w.used < w.cfg.Slots && k.used < k.limit(w.cfg.Slots) && w.room.enter(w, r.a.Kind):
 			r.handler = k.handler
 			w.launch(r)
 		default:
@@ -112,7 +112,7 @@ func (k *kind) limit(slots int) int {
 // launch starts the attempt.
 func (w *worker) launch(r *attempt) {
 	r.before = nil
-	r.task = &Task{a: r.a, maxBody: w.cfg.MaxBody, run: r}
+	r.task = &Task{a: r.a, maxBody: w.cfg.MaxBody, divided: w.area.divided(), run: r}
 	w.p.Spawn(r.run, actor.OnExit(func(actor.PID, error) { w.post(returned{r}) }))
 	r.started = true
 	w.live[r] = struct{}{}
@@ -143,7 +143,9 @@ func (w *worker) returned(r *attempt) {
 		return
 	}
 	w.occupy(r, -1)
-	r.returned = true
+	if r.returned = true; r.lease == nil {
+		w.room.leave(r.a.Kind)
+	}
 	delete(w.live, r)
 	w.tidy(r.a.Kind)
 	if r.out == nil && !r.dropped {

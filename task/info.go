@@ -72,7 +72,8 @@ type Filter struct {
 	Key    string  `msgpack:",omitempty"`
 	// Meta are metadata that a task must have.
 	Meta map[string]string `msgpack:",omitempty"`
-	// After and Limit read on, in the order of submission: tasks submitted after
+	// After and Limit read on, in the order of submission (in a divided scope by the
+	// clocks of the parts' dispatchers, to the millisecond): tasks submitted after
 	// that one (ErrNotFound if it has been forgotten meanwhile), so many at most
 	// (zero: 100; at most 1000).
 	After string `msgpack:",omitempty"`
@@ -96,6 +97,18 @@ type Status struct {
 	Schedules int `json:"schedules"`
 	// Counts are of this dispatcher's term.
 	Counts Counts `json:"counts"`
+	// Parts are those of a divided scope. All that is above is of all of them together,
+	// but for Dispatcher and Term, which are those of part 0.
+	Parts []PartStatus `json:"parts,omitempty"`
+}
+
+// PartStatus is one part of a divided scope.
+type PartStatus struct {
+	Part       int    `json:"part"`
+	Dispatcher string `json:"dispatcher"` // its node
+	Term       int64  `json:"term"`
+	Live       int    `json:"live"`
+	Counts     Counts `json:"counts"`
 }
 
 // KindStatus is one kind of tasks.

@@ -304,7 +304,7 @@ func (t *table) finish(e *entry, o outcome, lost bool) {
 	if n := o.bytes(); n > maxTogetherBytes+maxTogetherBytes/8 || len(o.Then) > MaxTogether || len(o.Result) > t.bounds.body {
 		o = outcome{How: howDiscard, Error: fmt.Sprintf("%v: a result of %d bytes, of at most %d, and %d to follow", ErrTooLarge, len(o.Result), t.bounds.body, len(o.Then))}
 	}
-	if err := t.follows(o.Then); err != nil {
+	if err := t.follows(e, o.Then); err != nil {
 		o = outcome{How: howDiscard, Error: fmt.Sprintf("the work is done, but what is to follow cannot: %v", err)}
 	}
 	if n := len(o.Then); n > 0 && t.live+n > 2*t.bounds.live {
@@ -350,7 +350,12 @@ func (t *table) finish(e *entry, o outcome, lost bool) {
 
 // follows says what is wrong with what is to come after a task. Its worker has
 // checked it, but by bounds of its own.
-func (t *table) follows(then []Spec) error {
+func (t *table) follows(e *entry, then []Spec) error {
+	if t.bounds.parts > 1 {
+		if err := followsIn(e.key, then); err != nil {
+			return err
+		}
+	}
 	for i := range then {
 		if err := then[i].check(t.bounds.body); err != nil {
 			return fmt.Errorf("number %d: %w", i+1, err)

@@ -47,7 +47,15 @@ type (
 		Problem problem
 	}
 
-	listCall   struct{ Filter Filter }
+	// listCall selects tasks of one part. From is of a divided scope: where to read on.
+	listCall struct {
+		Filter Filter
+		From   *mark
+	}
+	mark struct { // a task, by when it was submitted and in which part
+		At   int64
+		Part int
+	}
 	listAnswer struct {
 		Tasks   []Info
 		Problem problem

@@ -148,7 +148,10 @@ func (w *worker) make(pid actor.PID) *permit {
 			return nil
 		}
 		guid := rand.Text()
-		pm := &permit{guid: guid, path: w.n.Keeper().Paths().TaskWorker(w.scope, guid), pid: pid}
+		if w.name != "" {
+			guid = w.name + "." + guid
+		}
+		pm := &permit{guid: guid, path: w.area.worker(w.n.Keeper().Paths(), guid), pid: pid}
 		if err = w.create(s, pm.path, []byte(pid.String())); err == nil {
 			if pm.lease, err = s.Claim(w.alive, pm.path); err == nil {
 				return pm
@@ -176,8 +179,8 @@ func (w *worker) create(s *keeper.Session, path string, data []byte) error {
 	for pause := minPause; ; pause = min(2*pause, maxPause) {
 		_, err := s.Create(w.alive, path, data, keeper.Ephemeral)
 		if errors.Is(err, keeper.ErrNoNode) {
-			for _, parent := range []string{paths.Tasks(), paths.TaskScope(w.scope), paths.TaskWorkers(w.scope)} {
-				if _, err = s.Create(w.alive, parent, nil, keeper.Persistent); err != nil && !errors.Is(err, keeper.ErrNodeExists) {
+			for _, parent := range append(w.area.ground(paths), znode{w.area.workers(paths), nil}) {
+				if _, err = s.Create(w.alive, parent.path, parent.data, keeper.Persistent); err != nil && !errors.Is(err, keeper.ErrNodeExists) {
 					break
 				}
 			}

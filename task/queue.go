@@ -7,11 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/oklog/ulid/v2"
 
 	"conclave/actor"
 	"conclave/node"
@@ -24,14 +23,23 @@ type Queue struct {
 	scope string
 	cfg   Config
 
-	worker *worker
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 	stood  chan struct{} // closed when the candidacy is no longer being made
 	closed atomic.Bool   // Close was called
 
-	seen   atomic.Uint64 // the latest serial that a dispatcher has told of
-	seenAt atomic.Int64  // when
+	crew crew // who does tasks
+
+	known   chan struct{} // closed when it is known how the scope is divided, or cannot be
+	trouble error         // why it cannot; this, and what follows, is set then
+	led     leadership
+	seen    []latest // by part
+}
+
+// latest is the latest serial that a part's dispatcher has told of.
+type latest struct {
+	number atomic.Uint64
+	at     atomic.Int64 // when
 }
 
 // opened has the scopes that are open, by node: each once.
@@ -43,9 +51,14 @@ type openKey struct {
 }
 
 // Open lets a node take part in a scope. The node stands for dispatcher from now on
-// (Config.NoDispatch); it works once it handles a kind. Open asks ZooKeeper
-// nothing and does not wait. An error is about the scope's name, the Config, or
-// that the node has opened the scope already.
+// (Config.NoDispatch); it works once it handles a kind. An error is about the scope's
+// name, the Config, or that the node has opened the scope already.
+//
+// Open asks ZooKeeper nothing and does not wait, unless Config.Parts is above 1: then
+// it waits until the scope is known to have so many, and returns ErrMismatch if it has
+// not; after 10 s without ZooKeeper it gives up. With 0 and 1 it is found out behind
+// Open's back, what is asked of the Queue waits for that, and ErrMismatch comes as the
+// answer.
 func Open(n *node.Node, scope string, cfg Config) (*Queue, error) {
 	if err := actor.CheckName(globalName(scope)); err != nil || scope == "" {
 		return nil, fmt.Errorf("task: scope %q: %w", scope, errors.Join(err, actor.ErrBadName))
@@ -54,23 +67,35 @@ func Open(n *node.Node, scope string, cfg Config) (*Queue, error) {
 	if err != nil {
 		return nil, err
 	}
-	q := &Queue{n: n, scope: scope, cfg: cfg, stood: make(chan struct{})}
+	q := &Queue{n: n, scope: scope, cfg: cfg, stood: make(chan struct{}), known: make(chan struct{})}
 	if _, twice := opened.LoadOrStore(openKey{n, scope}, q); twice {
 		return nil, fmt.Errorf("task: this node has opened scope %q already", scope)
 	}
 	q.ctx, q.cancel = context.WithCancelCause(context.Background())
-	q.worker = newWorker(n, scope, cfg)
+	q.crew.q = q
 	go q.stand()
 	go q.drain()
+	if cfg.Parts < 2 {
+		return q, nil
+	}
+	ctx, cancel := context.WithTimeout(q.ctx, openPatience)
+	defer cancel()
+	if _, err := q.leader(ctx); err != nil {
+		q.Close(ctx)
+		return nil, fmt.Errorf("task: scope %q was not opened: %w", scope, err)
+	}
 	return q, nil
 }
+
+// openPatience is how long Open waits for ZooKeeper where it has to.
+const openPatience = 10 * time.Second
 
 // drain has the worker leave when the node does: node.Drain waits for what it runs.
 // A node that has stopped is not held on to, should nobody call Close.
 func (q *Queue) drain() {
 	select {
 	case <-q.n.Draining():
-		q.worker.post(leave{})
+		q.crew.leave()
 	case <-q.ctx.Done():
 		return
 	}
@@ -81,24 +106,30 @@ func (q *Queue) drain() {
 	}
 }
 
-// stand has the node stand for dispatcher.
+// stand finds out how the scope is divided, and has the node stand for dispatcher.
 func (q *Queue) stand() {
 	defer close(q.stood)
-	if q.cfg.NoDispatch || q.n.ID().Address == "" {
-		return
+	parts, err := q.findDivision(q.ctx)
+	if err == nil {
+		if q.led, err = q.lead(q.ctx, parts); err == nil {
+			q.seen = make([]latest, parts)
+			q.crew.hire(parts)
+		}
 	}
-	store := q.cfg.Store
-	if store == nil {
-		store = ZooKeeper(q.n, q.scope, func(err error) {
-			q.cfg.tell(Event{Kind: Skipped, Scope: q.scope, Err: err})
-		})
+	q.trouble = err
+	close(q.known)
+	what := "the scope cannot be opened"
+	if err == nil {
+		what = "the node does not stand for dispatcher"
+		err = q.led.stand(q.ctx)
 	}
-	d := &dispatcher{n: q.n, scope: q.scope, cfg: q.cfg, store: store}
-	_, err := q.n.RegisterCandidate(q.ctx, globalName(q.scope), d.run)
 	if err != nil && q.ctx.Err() == nil && !errors.Is(err, node.ErrStopped) {
-		q.cfg.Logger.Error("the node does not stand for dispatcher", "scope", q.scope, "error", err)
+		q.cfg.Logger.Error(what, "scope", q.scope, "error", err)
 	}
 }
+
+// skipped tells of something foreign or damaged in the store.
+func (q *Queue) skipped(err error) { q.cfg.tell(Event{Kind: Skipped, Scope: q.scope, Err: err}) }
 
 // Scope is the scope's name.
 func (q *Queue) Scope() string { return q.scope }
@@ -117,9 +148,9 @@ func (q *Queue) Close(ctx context.Context) error {
 	defer opened.CompareAndDelete(openKey{q.n, q.scope}, q)
 	q.cancel(ErrClosed)
 	<-q.stood
-	err := q.worker.close(ctx)
-	if !q.cfg.NoDispatch && q.n.ID().Address != "" {
-		err = errors.Join(err, q.n.Withdraw(ctx, globalName(q.scope)))
+	err := q.crew.close(ctx)
+	if q.led != nil {
+		err = errors.Join(err, q.led.leave(ctx))
 	}
 	return err
 }
@@ -134,7 +165,7 @@ func (q *Queue) Handle(kind string, h Handler, slots ...int) error {
 	if err := checkName("kind", kind); err != nil || kind == "" || h == nil || n < 0 {
 		return fmt.Errorf("%w: a handler of %q with %d slots (nil: %t): %w", ErrBadTask, kind, n, h == nil, errors.Join(err))
 	}
-	return q.worker.handle(kind, h, n)
+	return q.crew.handle(kind, h, n)
 }
 
 // Handle is Queue.Handle with the body decoded as a T. One that does not decode
@@ -151,12 +182,12 @@ func Handle[T any](q *Queue, kind string, f func(ctx context.Context, t *Task, b
 }
 
 // Unhandle lets the node take no more tasks of a kind; those that run go on.
-func (q *Queue) Unhandle(kind string) { q.worker.unhandle(kind) }
+func (q *Queue) Unhandle(kind string) { q.crew.unhandle(kind) }
 
 // Take waits for a task of one of the kinds and gives it to the caller, who says
 // what has become of it: for workers that are not written in Go.
 func (q *Queue) Take(ctx context.Context, kinds ...string) (*Lease, error) {
-	return q.worker.take(ctx, kinds...)
+	return q.crew.take(ctx, kinds)
 }
 
 // Submit hands a task in and returns its id when it is durable: whatever dies
@@ -178,19 +209,16 @@ func (q *Queue) Submit(ctx context.Context, s Spec, opts ...Option) (string, err
 }
 
 // SubmitAll submits several tasks in one transaction: all of them or none. At most
-// MaxTogether, and about 300 KiB.
+// MaxTogether, and about 300 KiB. In a divided scope they have to be of one part
+// (ErrOtherPart), as those of one key are, and those that have neither key nor unique
+// key nor id.
 func (q *Queue) SubmitAll(ctx context.Context, specs ...Spec) ([]string, error) {
-	c := &submitCall{Specs: make([]Spec, len(specs))}
-	ids, n := make([]string, len(specs)), 0
-	for i, s := range specs {
-		if err := s.check(q.cfg.MaxBody); err != nil {
+	n := 0
+	for i := range specs {
+		if err := specs[i].check(q.cfg.MaxBody); err != nil {
 			return nil, err
 		}
-		if s.ID == "" {
-			s.ID = ulid.Make().String()
-		}
-		ids[i], c.Specs[i] = s.ID, s
-		n += s.bytes()
+		n += specs[i].bytes()
 	}
 	switch {
 	case len(specs) == 0:
@@ -198,13 +226,21 @@ func (q *Queue) SubmitAll(ctx context.Context, specs ...Spec) ([]string, error) 
 	case len(specs) > MaxTogether || n > maxTogetherBytes:
 		return nil, fmt.Errorf("%w: %d tasks of %d bytes at once, at most %d of %d", ErrTooLarge, len(specs), n, MaxTogether, maxTogetherBytes)
 	}
-	if err := q.look(ctx); err != nil {
+	l, err := q.leader(ctx)
+	if err != nil {
 		return nil, err
 	}
-	c.Seen = q.seen.Load()
-	a, err := ask[submitAnswer](ctx, q, c, &submitCall{Specs: c.Specs, Again: true, Seen: c.Seen})
+	part, specs, ids, err := address(specs, l.parts())
 	if err == nil {
-		q.saw(a.Seen)
+		err = q.look(ctx, l, part)
+	}
+	if err != nil {
+		return nil, err
+	}
+	c := &submitCall{Specs: specs, Seen: q.seen[part].number.Load()}
+	a, err := askPart[submitAnswer](ctx, q, l, part, c, &submitCall{Specs: specs, Again: true, Seen: c.Seen})
+	if err == nil {
+		q.seen[part].saw(a.Seen)
 		err = a.Problem.err()
 	}
 	if errors.Is(err, ErrUnknownOutcome) {
@@ -216,29 +252,49 @@ func (q *Queue) SubmitAll(ctx context.Context, specs ...Spec) ([]string, error) 
 	return a.IDs, nil
 }
 
+// address says which part tasks go to, and gives ids to those without.
+func address(specs []Spec, parts int) (part int, named []Spec, ids []string, err error) {
+	if parts > 1 {
+		if part, err = partOf(specs, parts); err != nil {
+			return 0, nil, nil, err
+		}
+		if part < 0 {
+			part = rand.IntN(parts)
+		}
+	}
+	named, ids = slices.Clone(specs), make([]string, len(specs))
+	for i := range named {
+		if named[i].ID == "" {
+			named[i].ID = newID(part, parts)
+		}
+		ids[i] = named[i].ID
+	}
+	return part, named, ids, nil
+}
+
 // look asks which number is the latest, if that was not heard of late: a
 // submission that has to be repeated can be told from one that was done and
 // forgotten, as long as little was forgotten since that number was given.
-func (q *Queue) look(ctx context.Context) error {
+func (q *Queue) look(ctx context.Context, l leadership, part int) error {
 	const late = time.Minute
-	if at := q.seenAt.Load(); at != 0 && time.Since(time.UnixMilli(at)) < late {
+	if at := q.seen[part].at.Load(); at != 0 && time.Since(time.UnixMilli(at)) < late {
 		return nil
 	}
-	a, err := ask[submitAnswer](ctx, q, &submitCall{}, nil)
+	a, err := askPart[submitAnswer](ctx, q, l, part, &submitCall{}, nil)
 	if errors.Is(err, ErrUnknownOutcome) {
 		return fmt.Errorf("task: nothing was submitted: the dispatcher of %q does not answer: %w", q.scope, cmp.Or(context.Cause(ctx), node.ErrStopped))
 	}
 	if err == nil {
-		q.saw(a.Seen)
+		q.seen[part].saw(a.Seen)
 	}
 	return err
 }
 
 // saw takes note of a number that was given.
-func (q *Queue) saw(n uint64) {
-	for old := q.seen.Load(); n > old && !q.seen.CompareAndSwap(old, n); old = q.seen.Load() {
+func (s *latest) saw(n uint64) {
+	for old := s.number.Load(); n > old && !s.number.CompareAndSwap(old, n); old = s.number.Load() {
 	}
-	q.seenAt.Store(time.Now().UnixMilli())
+	s.at.Store(time.Now().UnixMilli())
 }
 
 // Result is a task that has ended.
@@ -258,10 +314,10 @@ func (r Result) Decode(into any) error { return decode(r.Data, into) }
 // is none of that id, or it was forgotten.
 func (q *Queue) Wait(ctx context.Context, id string) (Result, error) {
 	for {
-		a, err := ask[awaitAnswer](ctx, q, &awaitCall{ID: id}, nil)
-		if err == nil {
-			err = a.Problem.err()
-		}
+		a, err := whereverItIs(ctx, q, id, func(l leadership, part int) (a awaitAnswer, err error) {
+			a, err = askPart[awaitAnswer](ctx, q, l, part, &awaitCall{ID: id}, nil)
+			return a, errors.Join(err, a.Problem.err())
+		})
 		if err != nil {
 			return Result{}, err
 		}
@@ -300,146 +356,92 @@ func (q *Queue) Delete(ctx context.Context, id string) (Info, error) {
 }
 
 func (q *Queue) change(ctx context.Context, verb, id string) (Info, error) {
-	a, err := ask[changeAnswer](ctx, q, &changeCall{Verb: verb, ID: id}, nil)
-	return a.Info, errors.Join(err, a.Problem.err())
+	a, err := whereverItIs(ctx, q, id, func(l leadership, part int) (a changeAnswer, err error) {
+		a, err = askPart[changeAnswer](ctx, q, l, part, &changeCall{Verb: verb, ID: id}, nil)
+		return a, errors.Join(err, a.Problem.err())
+	})
+	return a.Info, err
 }
 
 // Get is what is known of a task.
 func (q *Queue) Get(ctx context.Context, id string) (Details, error) {
-	a, err := ask[showAnswer](ctx, q, &showCall{ID: id}, nil)
+	a, err := whereverItIs(ctx, q, id, func(l leadership, part int) (a showAnswer, err error) {
+		a, err = askPart[showAnswer](ctx, q, l, part, &showCall{ID: id}, nil)
+		return a, errors.Join(err, a.Problem.err())
+	})
 	d := &a.Details // its bytes are the dispatcher's own, on that one's node
 	d.Body, d.Progress, d.Result = bytes.Clone(d.Body), bytes.Clone(d.Progress), bytes.Clone(d.Result)
-	return a.Details, errors.Join(err, a.Problem.err())
+	return a.Details, err
 }
 
 // List selects tasks, oldest first; Filter.After reads on.
 func (q *Queue) List(ctx context.Context, f Filter) ([]Info, error) {
-	a, err := ask[listAnswer](ctx, q, &listCall{Filter: f}, nil)
-	return a.Tasks, errors.Join(err, a.Problem.err())
+	l, err := q.leader(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var from *mark
+	if l.parts() > 1 && f.After != "" {
+		if from, err = q.markOf(ctx, f.After); err != nil {
+			return nil, err
+		}
+	}
+	lists, err := ofParts(l.parts(), func(part int) ([]Info, error) {
+		own := f
+		if from != nil && part != from.Part {
+			own.After = ""
+		}
+		a, err := askPart[listAnswer](ctx, q, l, part, &listCall{Filter: own, From: from}, nil)
+		return a.Tasks, errors.Join(err, a.Problem.err())
+	})
+	switch {
+	case err != nil:
+		return nil, err
+	case len(lists) == 1:
+		return lists[0], nil
+	}
+	return mergeLists(lists, f.limit()), nil
 }
 
 // Status says how the scope stands: counts by state and kind, workers, ages.
 func (q *Queue) Status(ctx context.Context) (Status, error) {
-	a, err := ask[statusAnswer](ctx, q, &statusCall{}, nil)
-	return a.Status, errors.Join(err, a.Problem.err())
-}
-
-// Schedule has a task submitted again and again: at each tick one, in the same
-// transaction that records that the tick was fired, so that across any number of
-// failovers no tick is fired twice. The task's id is the schedule's name, "@" and
-// the tick in UTC.
-//
-// line is a cron line of five fields, or six with seconds first; "@every 90s";
-// "@at 2026-12-24T18:00:00+01:00"; or one of "@hourly" and its like. Zones and
-// daylight saving: see ScheduleSpec, and docs/guarantees.md.
-//
-// The same schedule again changes nothing, so every start of a program may make it;
-// another of the same name replaces it.
-func (q *Queue) Schedule(ctx context.Context, name, line string, s Spec, opts ...ScheduleOption) error {
-	spec := ScheduleSpec{Name: name, Line: line, Task: s}
-	for _, opt := range opts {
-		opt(&spec)
+	l, err := q.leader(ctx)
+	if err != nil {
+		return Status{}, err
 	}
-	return q.SetSchedule(ctx, spec)
-}
-
-// SetSchedule is Schedule with everything in a struct.
-func (q *Queue) SetSchedule(ctx context.Context, spec ScheduleSpec) error {
-	if err := spec.check(q.cfg.MaxBody); err != nil {
-		return err
+	parts, err := ofParts(l.parts(), func(part int) (Status, error) {
+		a, err := askPart[statusAnswer](ctx, q, l, part, &statusCall{}, nil)
+		return a.Status, errors.Join(err, a.Problem.err())
+	})
+	if err != nil {
+		return Status{}, err
 	}
-	a, err := ask[scheduleAnswer](ctx, q, &scheduleCall{Schedule: spec}, nil)
-	return errors.Join(err, a.Problem.err())
+	return mergeStatus(parts), nil
 }
 
-// Unschedule takes a schedule away. Tasks that it has submitted stay.
-func (q *Queue) Unschedule(ctx context.Context, name string) error {
-	a, err := ask[scheduleAnswer](ctx, q, &scheduleCall{Schedule: ScheduleSpec{Name: name}, Remove: true}, nil)
-	return errors.Join(err, a.Problem.err())
-}
-
-// Schedules are all there are, by name.
-func (q *Queue) Schedules(ctx context.Context) ([]ScheduleInfo, error) {
-	a, err := ask[schedulesAnswer](ctx, q, &schedulesCall{}, nil)
-	return a.Schedules, errors.Join(err, a.Problem.err())
-}
-
-// ScheduleOption says something more about a schedule.
-type ScheduleOption func(*ScheduleSpec)
-
-// Zone reads a cron line in a time zone, by its IANA name. Default: UTC.
-func Zone(name string) ScheduleOption { return func(s *ScheduleSpec) { s.Zone = name } }
-
-// MissedSkip leaves ticks out that could not be fired within grace (0: 10 s).
-func MissedSkip(grace time.Duration) ScheduleOption {
-	return func(s *ScheduleSpec) { s.Missed = Missed{How: "skip", Grace: grace} }
-}
-
-// MissedOne fires only the latest of the ticks that are due. It is the default.
-func MissedOne() ScheduleOption { return func(s *ScheduleSpec) { s.Missed = Missed{How: "one"} } }
-
-// MissedAll fires all ticks that are due, but the latest most (0: 100) at most.
-func MissedAll(most int) ScheduleOption {
-	return func(s *ScheduleSpec) { s.Missed = Missed{How: "all", Most: most} }
-}
-
-// Overlapping says what is done at a tick while the task of an earlier one is live.
-func Overlapping(o Overlap) ScheduleOption { return func(s *ScheduleSpec) { s.Overlap = o } }
-
-// Paused keeps the schedule and fires nothing.
-func Paused() ScheduleOption { return func(s *ScheduleSpec) { s.Paused = true } }
-
-// ask calls the dispatcher, and asks again when nobody knows whether it has heard:
-// all that it can be asked may be asked twice. again, if not nil, is what it is
-// asked from then on.
-func ask[A any](ctx context.Context, q *Queue, body, again any) (answer A, err error) {
-	unsure := false
-	for pause := 10 * time.Millisecond; ; pause = min(2*pause, time.Second) {
-		if q.ctx.Err() != nil {
-			return answer, fmt.Errorf("%w: scope %q", ErrClosed, q.scope)
-		}
-		m, err := q.n.CallGlobal(ctx, globalName(q.scope), body)
-		switch {
-		case err == nil:
-			answer, is := actor.As[A](m)
-			if !is {
-				return answer, fmt.Errorf("task: the dispatcher of %q answers with a %s: another version?", q.scope, m.Type())
-			}
-			return answer, nil
-		case ctx.Err() != nil:
-			unsure = unsure || errors.Is(err, node.ErrUnknownOutcome)
-		case !errors.Is(err, node.ErrUnknownOutcome):
-			return answer, err
-		default:
-			unsure = true
-		}
-		if again != nil {
-			body = again
-		}
-		select {
-		case <-time.After(pause/2 + rand.N(pause)):
-			continue
-		case <-q.n.Stopped():
-			err = node.ErrStopped
-		case <-ctx.Done():
-		}
-		switch {
-		case !unsure:
-			return answer, err
-		case changes(body):
-			return answer, fmt.Errorf("%w: %w", ErrUnknownOutcome, err)
-		}
-		return answer, fmt.Errorf("task: the dispatcher of %q has not answered: %w", q.scope, cmp.Or(context.Cause(ctx), err))
+// Candidates are the nodes that stand for dispatcher of the scope, in the order in
+// which they would take over: the first is the dispatcher's. In a divided scope they
+// are all those that may own parts, those with the most parts first. It asks
+// ZooKeeper.
+func (q *Queue) Candidates(ctx context.Context) ([]actor.NodeID, error) {
+	l, err := q.leader(ctx)
+	if err != nil {
+		return nil, err
 	}
+	return l.candidates(ctx)
 }
 
-// changes says whether a call can change anything.
-func changes(call any) bool {
-	switch call.(type) {
-	case *awaitCall, *showCall, *listCall, *statusCall, *schedulesCall:
+// Dispatching says whether this node is certainly the dispatcher's (in a divided scope
+// that of part 0), now: for what one of the programs in a scope is to do. It asks
+// nobody. What it says may be over a moment later; so what must not be done twice is
+// submitted with an ID, or Unique.
+func (q *Queue) Dispatching() bool {
+	select {
+	case <-q.known:
+		return q.led != nil && q.led.leads(0)
+	default:
 		return false
 	}
-	return true
 }
 
 // Scopes are the scopes that tasks were ever submitted to in the node's cluster.

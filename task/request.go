@@ -3,6 +3,7 @@
 package task
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -85,7 +86,7 @@ func (t *table) hear(n *news) {
 	case *progressed:
 		t.progressed(n.from, b)
 	case *submitCall:
-		ids, err := t.submit(b)
+		ids, err := t.submitted(b)
 		t.answer(n.call, &submitAnswer{IDs: ids, Seen: t.serial, Problem: problemOf(err)})
 	case *awaitCall:
 		t.await(n.call, b.ID)
@@ -96,7 +97,7 @@ func (t *table) hear(n *news) {
 		d, err := t.show(b.ID)
 		t.answer(n.call, &showAnswer{Details: d, Problem: problemOf(err)})
 	case *listCall:
-		tasks, err := t.list(b.Filter)
+		tasks, err := t.list(b.Filter, b.From)
 		t.answer(n.call, &listAnswer{Tasks: tasks, Problem: problemOf(err)})
 	case *statusCall:
 		t.answer(n.call, &statusAnswer{Status: t.status()})
@@ -105,6 +106,20 @@ func (t *table) hear(n *news) {
 	case *schedulesCall:
 		t.answer(n.call, &schedulesAnswer{Schedules: t.scheduleInfos()})
 	}
+}
+
+// submitted takes all tasks of a client's call in, or none.
+func (t *table) submitted(c *submitCall) (ids []string, err error) {
+	if t.bounds.parts > 1 && len(c.Specs) > 0 {
+		part, err := partOf(c.Specs, t.bounds.parts)
+		if err == nil && part >= 0 && part != t.bounds.part {
+			err = fmt.Errorf("%w: to part %d, and this is part %d of %q", ErrOtherPart, part, t.bounds.part, t.bounds.scope)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return t.submit(c)
 }
 
 // submit takes all tasks of a call in, or none.
@@ -179,6 +194,16 @@ func (t *table) await(call any, id string) {
 
 func (t *table) result(e *entry) *awaitAnswer {
 	return &awaitAnswer{Info: t.info(e), Result: e.Result, Type: e.Type}
+}
+
+// dismiss tells everybody who waits to ask again: another dispatcher will know.
+func (t *table) dismiss() {
+	for id, all := range t.waiters {
+		for _, w := range all {
+			t.answer(w.call, &awaitAnswer{Later: true})
+		}
+		delete(t.waiters, id)
+	}
 }
 
 // putOff tells clients that have waited for long to ask again: some have gone.
@@ -276,15 +301,10 @@ func (t *table) show(id string) (Details, error) {
 	}, nil
 }
 
-// list selects tasks, in the order of submission.
-func (t *table) list(f Filter) ([]Info, error) {
-	limit := f.Limit
-	switch {
-	case limit <= 0:
-		limit = 100
-	case limit > 1000:
-		limit = 1000
-	}
+// list selects tasks, in the order of submission. Of a divided scope that is by the
+// time, then by the part: from says where to begin.
+func (t *table) list(f Filter, from *mark) ([]Info, error) {
+	limit := f.limit()
 	var after uint64
 	if e := t.entries[f.After]; e != nil {
 		after = e.serial
@@ -293,16 +313,40 @@ func (t *table) list(f Filter) ([]Info, error) {
 	}
 	var fits []*entry
 	for _, e := range t.entries {
-		if e.serial > after && f.matches(t, e) {
+		if f.matches(t, e) && (from == nil && e.serial > after || from != nil && t.behind(e, from, after)) {
 			fits = append(fits, e)
 		}
 	}
-	slices.SortFunc(fits, func(a, b *entry) int { return int(a.serial) - int(b.serial) })
+	slices.SortFunc(fits, func(a, b *entry) int {
+		if t.bounds.parts > 1 {
+			return cmp.Or(cmp.Compare(a.submitted, b.submitted), cmp.Compare(a.serial, b.serial))
+		}
+		return cmp.Compare(a.serial, b.serial)
+	})
 	all := make([]Info, 0, min(limit, len(fits)))
 	for _, e := range fits[:min(limit, len(fits))] {
 		all = append(all, t.info(e))
 	}
 	return all, nil
+}
+
+func (f *Filter) limit() int {
+	if f.Limit <= 0 {
+		return 100
+	}
+	return min(f.Limit, 1000)
+}
+
+// behind says whether a task comes after the mark; after is the serial of the task
+// that is the mark, if that is here.
+func (t *table) behind(e *entry, from *mark, after uint64) bool {
+	switch {
+	case e.submitted != from.At:
+		return e.submitted > from.At
+	case t.bounds.part != from.Part:
+		return t.bounds.part > from.Part
+	}
+	return e.serial > after
 }
 
 func (f *Filter) matches(t *table, e *entry) bool {
@@ -311,7 +355,7 @@ func (f *Filter) matches(t *table, e *entry) bool {
 		return false
 	case f.Kind != "" && f.Kind != e.class.kind, f.Key != "" && f.Key != e.key:
 		return false
-	case f.Worker != "" && f.Worker != e.Node && f.Worker != e.Worker:
+	case f.Worker != "" && f.Worker != e.Node && f.Worker != e.Worker && f.Worker != laneOwner(e.Worker):
 		return false
 	case len(f.Meta) == 0:
 		return true

@@ -69,6 +69,15 @@ func (s *ScheduleSpec) check(maxBody int) error {
 	return err
 }
 
+// checkDivided says what a schedule cannot have where a scope has parts: its tasks are
+// submitted in the transaction of the tick, so in the schedule's own part.
+func (s *ScheduleSpec) checkDivided() error {
+	if s.Task.Key != "" || s.Task.Unique != "" {
+		return fmt.Errorf("%w %q: its task has a key or a unique key, which say which part it belongs to, and the scope has parts: the tick is recorded where the schedule is. Overlap does what a unique key would; a task can submit another that has a key", ErrBadSchedule, s.Name)
+	}
+	return nil
+}
+
 // timetable reads the line. anchor is what @every counts from.
 func (s *ScheduleSpec) timetable(anchor int64) (calendar.Timetable, error) {
 	line := s.Line
@@ -104,6 +113,11 @@ func (t *table) reschedule(c *scheduleCall) error {
 	spec := c.Schedule
 	if err := spec.check(t.bounds.body); err != nil {
 		return err
+	}
+	if t.bounds.parts > 1 {
+		if err := spec.checkDivided(); err != nil {
+			return err
+		}
 	}
 	s := &scheduled{rec: scheduleRecord{Spec: spec, Anchor: t.now, Last: t.now}, at: -1}
 	switch {

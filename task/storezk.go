@@ -36,20 +36,20 @@ func (z *zkStore) Open(ctx context.Context, term actor.Term, load func(key strin
 	if err != nil {
 		return nil, storeError(err)
 	}
-	return &zkLog{j: j, paths: paths, scope: z.scope}, nil
+	return &zkLog{j: j, area: area{scope: z.scope}, paths: paths}, nil
 }
 
 type zkLog struct {
 	j     *journal.Journal
+	area  area
 	paths keeper.Paths
-	scope string
 }
 
-// Commit is one Multi: the check of the term, of the workers, and the changes.
+// Commit is one Multi: the fence's check, those of the workers, and the changes.
 func (l *zkLog) Commit(ctx context.Context, changes []Change, workers []string) error {
 	checks := make([]keeper.Op, len(workers))
 	for i, w := range workers {
-		checks[i] = keeper.CheckOp(l.paths.TaskWorker(l.scope, w), keeper.AnyVersion)
+		checks[i] = keeper.CheckOp(l.area.worker(l.paths, w), keeper.AnyVersion)
 	}
 	records := make([]journal.Change, len(changes))
 	for i, c := range changes {

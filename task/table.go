@@ -66,6 +66,20 @@ type bounds struct {
 	scope             string
 	node              string
 	term              int64
+	part, parts       int // of a scope that is divided; parts below 2: it is not
+}
+
+// boundsOf are those of a dispatcher: of a divided scope each part has its share.
+func boundsOf(c Config, a area, node string, term int64) bounds {
+	b := bounds{live: c.MaxLive, bytes: c.MaxBytes, body: c.MaxBody, keep: c.Keep, scope: a.scope, node: node, term: term}
+	if !a.divided() {
+		return b
+	}
+	b.part, b.parts = a.part, a.parts
+	for _, n := range []*int{&b.live, &b.bytes, &b.keep.Most, &b.keep.DeadMost, &b.keep.Bytes} {
+		*n = share(*n, a.part, a.parts)
+	}
+	return b
 }
 
 // class is all tasks that the same workers can do.
@@ -138,6 +152,9 @@ func newTable(b bounds, pick Picker) *table {
 func (t *table) next() uint64 {
 	const reserve = 10_000
 	t.serial++
+	if n := uint64(t.bounds.parts); n > 1 { // no two parts give the same
+		t.serial += (uint64(t.bounds.part) + n - t.serial%n) % n
+	}
 	if t.serial >= t.counters.Serial {
 		t.counters.Serial = t.serial + reserve
 		t.unsaved = true

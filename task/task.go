@@ -31,6 +31,7 @@ type Handler func(ctx context.Context, t *Task) error
 type Task struct {
 	a       assignment
 	maxBody int
+	divided bool // the scope has parts
 	run     backer
 
 	result     []byte
@@ -107,6 +108,9 @@ func (t *Task) Return(v any) error {
 // one whose id is another task's (event FollowerLeftOut). Followers may pass
 // Config.MaxLive, up to twice that; above it the attempt has failed, as the queue is
 // full.
+//
+// In a divided scope what follows has the key of this task, or neither key nor unique
+// key nor id: otherwise ErrOtherPart.
 func (t *Task) Then(next ...Spec) error {
 	then, n := append([]Spec(nil), t.then...), 0
 	for _, s := range next {
@@ -114,6 +118,11 @@ func (t *Task) Then(next ...Spec) error {
 			return err
 		}
 		then = append(then, s)
+	}
+	if t.divided {
+		if err := followsIn(t.a.Key, then); err != nil {
+			return err
+		}
 	}
 	for i := range then {
 		n += then[i].bytes()

@@ -20,6 +20,9 @@ type worker struct {
 	n     *node.Node
 	scope string
 	cfg   Config
+	area  area   // that it works for
+	name  string // what its permits' names begin with, if it is one of several of its node
+	room  *room  // whose slots it has to ask for then
 
 	alive context.Context // ends with the worker, and with the node
 	die   context.CancelFunc
@@ -74,7 +77,7 @@ const restartPause = 100 * time.Millisecond
 
 func newWorker(n *node.Node, scope string, cfg Config) *worker {
 	w := &worker{
-		n: n, scope: scope, cfg: cfg, done: make(chan struct{}),
+		n: n, scope: scope, cfg: cfg, area: area{scope: scope}, done: make(chan struct{}),
 		kinds: make(map[string]*kind), tasks: make(map[string]*attempt), live: make(map[*attempt]struct{}),
 	}
 	w.alive, w.die = context.WithCancel(context.Background())
@@ -96,8 +99,8 @@ func (w *worker) unhandle(kind string) { w.post(handling{kind: kind}) }
 
 // begin posts the first item, or another, and starts the loop if it never ran.
 func (w *worker) begin(item any) error {
-	if w.n.ID().Address == "" {
-		return fmt.Errorf("task: node %s listens nowhere, so no dispatcher can give it tasks: guests do not work", w.n.ID().Name)
+	if err := mayWork(w.n); err != nil {
+		return err
 	}
 	w.mu.Lock()
 	first := !w.begun
@@ -108,6 +111,14 @@ func (w *worker) begin(item any) error {
 	}
 	if first {
 		w.start()
+	}
+	return nil
+}
+
+// mayWork says why a node cannot work.
+func mayWork(n *node.Node) error {
+	if n.ID().Address == "" {
+		return fmt.Errorf("task: node %s listens nowhere, so no dispatcher can give it tasks: guests do not work", n.ID().Name)
 	}
 	return nil
 }
@@ -283,6 +294,8 @@ func (w *worker) takeItem(item any) {
 		w.reports.saves = append(w.reports.saves, i.r)
 	case handling:
 		w.handling(i)
+	case roomy:
+		w.review = true
 	case *taker:
 		w.taker(i)
 	case untake:

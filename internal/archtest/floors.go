@@ -12,7 +12,8 @@ var floors = [][]string{
 	{"actor", "transport", "codec", "internal/keeper", "internal/guard", "internal/calendar", "history", "zkdev"},
 	{"registry", "global", "router", "internal/journal", "internal/jsonbody"},
 	{"node"},
-	{"cron", "task", "shard"},
+	{"cron", "shard"},
+	{"task"},
 	{"observer", "gateway"},
 	{"cmd/...", "examples/..."},
 }

@@ -16,8 +16,11 @@ const DefaultRoot = "/conclave"
 //	<root>/nodes/<incarnation>              ephemeral; a running node, its NodeID as text
 //	<root>/services/<service>/<pid>         ephemeral; one who offers the service
 //	<root>/globals/<name>/<guid>-NNNNNNNNNN ephemeral, numbered; one candidate for the name
+//	<root>/tasks/<scope>                    persistent; a scope of tasks, into how many parts it is divided
 //	<root>/tasks/<scope>/journal            persistent; the segments of the scope's records
 //	<root>/tasks/<scope>/workers/<guid>     ephemeral; a worker of the scope, its PID as text
+//	<root>/tasks/<scope>/parts/NNNN         persistent; a part of a divided scope: journal and workers of its own, and
+//	<root>/tasks/<scope>/parts/NNNN/epoch   persistent; the term of who may write the part's records
 //	<root>/shards/<space>                   persistent; a space of parts, its settings
 //	<root>/shards/<space>/members/<guid>    ephemeral; a node that may own parts
 //	<root>/shards/<space>/plan              persistent; who should own which part
@@ -141,6 +144,29 @@ func (p Paths) TaskWorkers(scope string) string { return p.TaskScope(scope) + "/
 // TaskWorker is the entry of one worker of the scope.
 func (p Paths) TaskWorker(scope, guid string) string {
 	return p.TaskWorkers(scope) + "/" + Escape(guid)
+}
+
+// TaskParts has a child for every part of a scope that is divided.
+func (p Paths) TaskParts(scope string) string { return p.TaskScope(scope) + "/parts" }
+
+// TaskPart is what a part of a scope has.
+func (p Paths) TaskPart(scope string, part int) string {
+	return p.TaskParts(scope) + "/" + PartName(part)
+}
+
+// TaskPartEpoch says who may write the part's records.
+func (p Paths) TaskPartEpoch(scope string, part int) string {
+	return p.TaskPart(scope, part) + "/epoch"
+}
+
+// TaskPartJournal has a child for every segment of the part's records.
+func (p Paths) TaskPartJournal(scope string, part int) string {
+	return p.TaskPart(scope, part) + "/journal"
+}
+
+// TaskPartWorkers has a child for every worker of the part.
+func (p Paths) TaskPartWorkers(scope string, part int) string {
+	return p.TaskPart(scope, part) + "/workers"
 }
 
 // Shards has a child for every space of parts.
