@@ -1,6 +1,7 @@
 package task
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"sync"
@@ -13,6 +14,7 @@ import (
 // there is no room on its way, and the dispatcher does not. A courier is there as
 // long as it has something to carry.
 type couriers struct {
+	away  sync.WaitGroup // those that are under way
 	mu    sync.Mutex
 	bound map[actor.NodeID][]message // by those that are under way
 }
@@ -32,8 +34,22 @@ func (c *couriers) answer(p *actor.Process, all []message) {
 		bag, underWay := c.bound[to]
 		c.bound[to] = append(bag, m)
 		if !underWay {
-			p.Spawn(func(p *actor.Process) error { return c.carry(p, to) })
+			c.away.Add(1)
+			p.Spawn(func(p *actor.Process) error { return c.carry(p, to) }, actor.OnExit(func(actor.PID, error) { c.away.Done() }))
 		}
+	}
+}
+
+// wait waits until all are back, or ctx ends.
+func (c *couriers) wait(ctx context.Context) {
+	back := make(chan struct{})
+	go func() {
+		c.away.Wait()
+		close(back)
+	}()
+	select {
+	case <-back:
+	case <-ctx.Done():
 	}
 }
 

@@ -23,6 +23,7 @@ type dispatcher struct {
 	store Store
 
 	p       *actor.Process
+	ctx     context.Context // of commits: p, but for the last ones
 	self    actor.PID
 	table   *table
 	log     Log
@@ -33,7 +34,7 @@ type dispatcher struct {
 
 // run is its code: the holder of a global's, or the process of a part's owner.
 func (d *dispatcher) run(p *actor.Process) (err error) {
-	d = &dispatcher{n: d.n, area: d.area, cfg: d.cfg, store: d.store, p: p, self: p.Self(), watched: make(map[actor.PID]actor.Ref)}
+	d = &dispatcher{n: d.n, area: d.area, cfg: d.cfg, store: d.store, p: p, ctx: p, self: p.Self(), watched: make(map[actor.PID]actor.Ref)}
 	d.tell(Event{Kind: DispatcherBegan})
 	defer func() { d.tell(Event{Kind: DispatcherEnded, Err: err}) }()
 
@@ -47,21 +48,35 @@ func (d *dispatcher) run(p *actor.Process) (err error) {
 	for {
 		d.table.prepare(d.now())
 		over := d.gather()
-		moves := errors.Is(over, actor.Normal) // the part does, in order: nobody is left without an answer
-		if over != nil && !moves {
+		moves := errors.Is(over, actor.Normal)
+		switch {
+		case moves:
+			defer d.finish()()
+		case over != nil:
 			return d.ended(over)
-		}
-		if moves {
-			d.table.dismiss()
 		}
 		d.table.settle(d.now())
 		if err := d.commit(); err != nil {
 			return d.ended(err)
 		}
 		if moves && len(d.table.rest) == 0 {
+			d.couriers.wait(d.ctx)
 			return over
 		}
 	}
+}
+
+// finishing is how long the last commits may take.
+const finishing = 5 * time.Second
+
+// finish is for a part that moves in order: what was accepted is committed and answered
+// under the term that lasts, although p, which has read all its mail, must end. Nobody
+// who waits is left without an answer: he asks the next dispatcher.
+func (d *dispatcher) finish() (done func()) {
+	d.table.dismiss()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(d.p), finishing)
+	d.ctx = ctx
+	return cancel
 }
 
 // tell tells of what happens here.
@@ -183,7 +198,7 @@ func (d *dispatcher) commit() error {
 			if err := d.p.CheckTerm(); err != nil {
 				return err
 			}
-			err := d.log.Commit(d.p, changes, workers)
+			err := d.log.Commit(d.ctx, changes, workers)
 			var gone *WorkerGoneError
 			if errors.As(err, &gone) {
 				d.table.workerGone(gone.Worker)

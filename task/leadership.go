@@ -119,7 +119,10 @@ func (l *partLeaders) parts() int { return l.sp.Parts() }
 func (l *partLeaders) call(ctx context.Context, part int, body any) (actor.Message, error) {
 	for {
 		m, err := l.sp.RequestPart(l.n.With(ctx), part, body)
-		if !errors.Is(err, shard.ErrMoved) && !errors.Is(err, shard.ErrNoOwner) || errors.Is(err, node.ErrUnknownOutcome) {
+		if errors.Is(err, shard.ErrClosed) {
+			return m, fmt.Errorf("%w: %w", ErrClosed, err)
+		}
+		if err == nil || errors.Is(err, node.ErrUnknownOutcome) || !nobodyTook(err) && ctx.Err() == nil {
 			return m, err
 		}
 		// The space has waited for an owner as long as it does; we do as long as ctx.
@@ -127,6 +130,12 @@ func (l *partLeaders) call(ctx context.Context, part int, body any) (actor.Messa
 			return m, fmt.Errorf("%w: part %d of %s: %w (%w)", node.ErrNoHolder, part, l.sp.Name(), why, err)
 		}
 	}
+}
+
+// nobodyTook says whether a call went to nobody: there was no owner, or none that would
+// take it.
+func nobodyTook(err error) bool {
+	return errors.Is(err, shard.ErrMoved) || errors.Is(err, shard.ErrNoOwner) || errors.Is(err, actor.ErrTimeout)
 }
 
 func (l *partLeaders) stand(context.Context) error { return nil } // it does since the space was opened

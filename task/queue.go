@@ -55,10 +55,9 @@ type openKey struct {
 // name, the Config, or that the node has opened the scope already.
 //
 // Open asks ZooKeeper nothing and does not wait, unless Config.Parts is above 1: then
-// it waits until the scope is known to have so many, and returns ErrMismatch if it has
-// not; after 10 s without ZooKeeper it gives up. With 0 and 1 it is found out behind
-// Open's back, what is asked of the Queue waits for that, and ErrMismatch comes as the
-// answer.
+// it waits, up to 5 s, until the scope is known to have so many, and returns ErrMismatch
+// if it has not. With 0 and 1, or without ZooKeeper, that is found out later; what is
+// asked of the Queue waits for it, and ErrMismatch is the answer.
 func Open(n *node.Node, scope string, cfg Config) (*Queue, error) {
 	if err := actor.CheckName(globalName(scope)); err != nil || scope == "" {
 		return nil, fmt.Errorf("task: scope %q: %w", scope, errors.Join(err, actor.ErrBadName))
@@ -80,15 +79,15 @@ func Open(n *node.Node, scope string, cfg Config) (*Queue, error) {
 	}
 	ctx, cancel := context.WithTimeout(q.ctx, openPatience)
 	defer cancel()
-	if _, err := q.leader(ctx); err != nil {
+	if _, err := q.leader(ctx); err != nil && ctx.Err() == nil {
 		q.Close(ctx)
-		return nil, fmt.Errorf("task: scope %q was not opened: %w", scope, err)
+		return nil, err
 	}
 	return q, nil
 }
 
 // openPatience is how long Open waits for ZooKeeper where it has to.
-const openPatience = 10 * time.Second
+const openPatience = 5 * time.Second
 
 // drain has the worker leave when the node does: node.Drain waits for what it runs.
 // A node that has stopped is not held on to, should nobody call Close.

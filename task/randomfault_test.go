@@ -20,7 +20,15 @@ var faultRuns = flag.Int("task.faults", 2, "of TestRandomFaults: how many runs o
 // minutes of random failures, while three hundred tasks are submitted: with keys
 // and without, some with unique keys, some with followers, some that fail at first.
 // Replay a seed with -conclavetest.seed.
-func TestRandomFaults(t *testing.T) {
+func TestRandomFaults(t *testing.T) { eachPlan(t, 0) }
+
+// TestRandomFaultsOfADividedScope is the same with eight dispatchers, one for each part.
+// Nothing is lost or done twice in the record, and no two tasks of a key run at a time
+// or out of order, wherever their part is meanwhile.
+func TestRandomFaultsOfADividedScope(t *testing.T) { eachPlan(t, 8) }
+
+// eachPlan goes through all kinds of failures, in a scope of so many parts.
+func eachPlan(t *testing.T, parts int) {
 	honest := slices.DeleteFunc(conclavetest.Kinds(), func(k conclavetest.Kind) bool { return k == conclavetest.KindExpire })
 	for name, plan := range map[string]struct {
 		kinds  []conclavetest.Kind
@@ -40,7 +48,7 @@ func TestRandomFaults(t *testing.T) {
 				runs = 1
 			}
 			for range runs {
-				conclavetest.Run(t, 0, 5, func(c *conclavetest.Cluster) { randomFaults(c, plan.kinds, plan.forced) })
+				conclavetest.Run(t, 0, 5, func(c *conclavetest.Cluster) { randomFaults(c, plan.kinds, plan.forced, parts) })
 				if t.Failed() {
 					return
 				}
@@ -64,10 +72,11 @@ const (
 	during  = 5 * time.Minute
 )
 
-func randomFaults(c *conclavetest.Cluster, kinds []conclavetest.Kind, forced bool) {
+// randomFaults has them happen in a scope of so many parts.
+func randomFaults(c *conclavetest.Cluster, kinds []conclavetest.Kind, forced bool, parts int) {
 	l := &load{order: make(map[string][]string)}
-	l.scene = play(c, cast{cfg: task.Config{Slots: 8}, kinds: map[string]handler{"dig": l.dig, "plant": l.plant}})
-	c.AwaitHolder(dispatcher)
+	l.scene = play(c, cast{cfg: task.Config{Slots: 8, Parts: parts}, kinds: map[string]handler{"dig": l.dig, "plant": l.plant}})
+	l.status() // it is dispatched
 	var submitting sync.WaitGroup
 	for line := range lines {
 		submitting.Go(func() { l.submitAll(line) })
@@ -82,6 +91,9 @@ func randomFaults(c *conclavetest.Cluster, kinds []conclavetest.Kind, forced boo
 		l.follow(neverTwo, risingFences, inOrder(l.order))
 	}
 	c.Check(conclavetest.NeverTwo(dispatcher), conclavetest.TermsRise(dispatcher), conclavetest.NobodyStuck())
+	if !forced {
+		c.Check(conclavetest.SoundHistory()) // the only one that knows of parts
+	}
 	for _, kind := range []task.EventKind{task.TaskStuck, task.TaskDead, task.Skipped} {
 		for _, e := range l.told(kind) {
 			c.Errorf("%s, %v: %s %s: %v", e.node, e.at, e.Kind, e.Task, e.Err)
@@ -93,7 +105,7 @@ func randomFaults(c *conclavetest.Cluster, kinds []conclavetest.Kind, forced boo
 			repeated++
 		}
 	}
-	c.Logf("%d tasks, %d refused, %d handlers run, %d of them again; %d terms", len(l.ids), l.taken, len(l.tries("")), repeated, len(c.Terms(dispatcher)))
+	c.Logf("%d tasks, %d refused, %d handlers run, %d of them again; %d terms", len(l.ids), l.taken, len(l.tries("")), repeated, len(l.told(task.DispatcherBegan)))
 }
 
 // lastAttemptCounts: no attempt ran that is higher than the one in the record.

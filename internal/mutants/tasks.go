@@ -9,8 +9,8 @@ var tasks = []Mutant{
 		Name:    "say-before-commit",
 		Without: "the wait for the commit before anything is said of it",
 		Edits: []Edit{{"task/dispatcher.go",
-			"			err := d.log.Commit(d.p, changes, workers)\n",
-			"			d.table.assignments()\n			d.say(d.table.out)\n			d.table.out = nil\n			err := d.log.Commit(d.p, changes, workers)\n"}},
+			"			err := d.log.Commit(d.ctx, changes, workers)\n",
+			"			d.table.assignments()\n			d.say(d.table.out)\n			d.table.out = nil\n			err := d.log.Commit(d.ctx, changes, workers)\n"}},
 		Package: "task", Test: "TestDispatcherDiesBetweenReadingAndAssigning",
 	},
 	{
@@ -69,5 +69,30 @@ var tasks = []Mutant{
 		Edits: []Edit{{"task/schedule.go",
 			"	ticks, until, left := s.due(t.now)\n	t.retimed[s] = struct{}{}\n", "	ticks, until, left := s.due(t.now)\n"}},
 		Package: "task", Test: "TestTickAtLeaderChange",
+	},
+	{
+		Name:    "part-without-its-epoch",
+		Without: "the version of the epoch in the check of a part's commits",
+		Edits:   []Edit{{"task/storepart.go", "			return keeper.CheckOp(path, stat.Version), nil\n", "			return keeper.CheckOp(path, keeper.AnyVersion), nil\n"}},
+		Package: "task", Test: "TestPartStore/zkdev/DeposedDispatcherWritesNothing",
+	},
+	{
+		Name:    "part-of-any-term",
+		Without: "the look at whether a higher term has set a part's epoch",
+		Edits:   []Edit{{"task/storepart.go", "	case highest > number:\n", "	case false:\n"}},
+		Package: "task", Test: "TestPartIsNotTakenOverByALowerTerm",
+	},
+	{
+		Name:    "key-in-any-part",
+		Without: "the rule that the tasks of one key are in one part",
+		Edits:   []Edit{{"task/parts.go", "	case s.Key != \"\":\n		return s.Key\n	case s.Unique", "	case s.Unique"}},
+		Package: "task", Test: "TestTasksOfOneKeyStayInOrderWhileTheirPartMoves",
+	},
+	{
+		Name:    "part-moves-without-its-last-commit",
+		Without: "the commit and the answers of what was accepted before a part moves in order",
+		Edits: []Edit{{"task/dispatcher.go",
+			"		case moves:\n			defer d.finish()()\n		case over != nil:\n", "		case over != nil:\n			_ = d.finish\n"}},
+		Package: "task", Test: "TestWhoWaitsIsToldToAskAgainWhenThePartMoves",
 	},
 }
