@@ -42,6 +42,7 @@ type sentinel struct {
 var sentinels = []sentinel{
 	{task.ErrBadTask, 400, "bad_task", 0},
 	{task.ErrBadSchedule, 400, "bad_schedule", 0},
+	{task.ErrOtherPart, 400, "other_part", 0},
 	{task.ErrBody, 400, "bad_body", 0},
 	{jsonbody.ErrJSON, 400, "bad_json", 0},
 	{actor.ErrBadName, 400, "bad_name", 0},
@@ -49,6 +50,7 @@ var sentinels = []sentinel{
 	{task.ErrDuplicate, 409, "duplicate", 0},
 	{task.ErrConflict, 409, "conflict", 0},
 	{task.ErrState, 409, "state", 0},
+	{task.ErrMismatch, 503, "mismatch", 0},
 	{task.ErrDead, 409, "dead", 0},
 	{task.ErrTimeout, 409, "task_timeout", 0},
 	{task.ErrHeartbeat, 409, "no_heartbeat", 0},

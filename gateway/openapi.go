@@ -34,7 +34,7 @@ func content(schema string) object {
 // meanings of the statuses of answers.
 var meanings = map[int]string{
 	200: "done", 201: "recorded", 202: "accepted, or not ended yet", 204: "there was none",
-	400: "the request is not right: bad_request, bad_json, bad_task, bad_schedule, bad_name, bad_body",
+	400: "the request is not right: bad_request, bad_json, bad_task, bad_schedule, bad_name, bad_body; other_part: the tasks belong to several parts of a divided scope, and so cannot be submitted together",
 	401: "unauthorized: no valid token",
 	403: "forbidden: a gateway without tokens, asked by another name than localhost",
 	404: "not_found, no_scope, no_lease, no_route",
@@ -44,7 +44,7 @@ var meanings = map[int]string{
 	429: "queue_full, mailbox_full, too_many_polls: again after Retry-After",
 	500: "internal: an error of the gateway",
 	502: "process_ended, unreachable, bad_answer, failed: the process that was called has not answered, or not in a form that JSON has; bad_body: so has the task's body",
-	503: "no_dispatcher, no_holder, no_service, no_zookeeper, stopping, too_many_scopes: again after Retry-After",
+	503: "no_dispatcher, no_holder, no_service, no_zookeeper, stopping, too_many_scopes: again after Retry-After; mismatch: the gateway was told another number of parts than the scope has",
 	504: "timeout; unknown_outcome: it may have been done. To submit the same id again is safe, and to say the same of a lease again",
 }
 

@@ -432,3 +432,37 @@ func TestNoSecretIsLogged(t *testing.T) {
 		}
 	})
 }
+
+// A gateway takes a scope as it is divided: everything goes on, and what would need a
+// transaction of two parts is told apart.
+func TestDividedScopeIsServed(t *testing.T) {
+	keepShopOf(t, task.Config{Parts: 8}, gateway.Config{}, func(s *shop) {
+		var ids []string
+		for i := range 20 {
+			a := s.want(201, "POST", at+"/tasks", fmt.Sprintf(`{"kind": "a", "body": %d, "key": "k%d"}`, i, i%5))
+			ids = append(ids, a.str("id"))
+		}
+		s.refuse(400, "other_part", "POST", at+"/batch", `{"tasks": [{"kind": "a", "key": "k1"}, {"kind": "a", "key": "k2"}, {"kind": "a", "key": "k3"}, {"kind": "a", "key": "k4"}]}`)
+		s.want(201, "POST", at+"/batch", `{"tasks": [{"kind": "b", "key": "k1"}, {"kind": "b", "key": "k1"}, {"kind": "b"}]}`)
+		for range 20 {
+			l := s.want(200, "POST", at+"/leases", `{"kinds": ["a"], "wait": 10}`)
+			s.want(200, "POST", at+"/leases/"+l.str("lease")+"/complete", `{"result": "done", "then": [{"kind": "c"}]}`)
+		}
+		for _, id := range ids {
+			if a := s.want(200, "GET", taskAt(id)+"/wait", ""); a.str("state") != "done" {
+				t.Errorf("%s: %s", id, a.text)
+			}
+			s.want(200, "GET", taskAt(id+"/1"), "")
+			s.want(200, "POST", taskAt(id+"/1")+"/cancel", "{}")
+		}
+		a := s.want(200, "GET", at+"/status", "")
+		if parts, _ := a.body["parts"].([]any); len(parts) != 8 {
+			t.Errorf("status: %s", a.text)
+		}
+		if a := s.want(200, "GET", at+"/tasks?limit=30", ""); len(a.body["tasks"].([]any)) != 30 {
+			t.Errorf("list: %s", a.text)
+		}
+		s.want(200, "PUT", at+"/schedules/nightly", `{"line": "@every 1h", "task": {"kind": "a"}}`)
+		s.refuse(400, "bad_schedule", "PUT", at+"/schedules/keyed", `{"line": "@every 1h", "task": {"kind": "a", "key": "k"}}`)
+	})
+}

@@ -27,7 +27,10 @@ type office struct {
 const secret = "open sesame"
 
 // inOffice runs a test on both servers.
-func inOffice(t *testing.T, f func(o office)) {
+func inOffice(t *testing.T, f func(o office)) { inOfficeOf(t, 0, f) }
+
+// inOfficeOf has the scope divided into so many parts.
+func inOfficeOf(t *testing.T, parts int, f func(o office)) {
 	t.Parallel()
 	zktest.Each(t, func(t *testing.T, z zktest.Target) {
 		cfg := node.Config{Name: "office", ZooKeeper: []string{z.Addr}, Root: z.Root, Logger: slog.New(slog.DiscardHandler), Secret: []byte(secret)}
@@ -36,7 +39,7 @@ func inOffice(t *testing.T, f func(o office)) {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { n.Stop(context.Background()) })
-		q, err := task.Open(n, "shop", task.Config{Logger: cfg.Logger})
+		q, err := task.Open(n, "shop", task.Config{Parts: parts, Logger: cfg.Logger})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -250,6 +253,39 @@ func (c *counter3) Write(b []byte) (int, error) {
 		c.third()
 	}
 	return len(b), nil
+}
+
+// The commands are the same where the scope has parts.
+func TestTaskCommandsOfADividedScope(t *testing.T) {
+	inOfficeOf(t, 8, func(o office) {
+		o.says(exitOK, "", "submit", "k", `1`, "-id", "one")
+		out, _ := o.says(exitOK, "1\n2\n\n3\n4\n5\n6\n7\n8\n9\n", "submit", "k", "-", "-many", "-id", "many") // which belong to several parts
+		if want := "many-1\nmany-2\nmany-4\nmany-5\nmany-6\nmany-7\nmany-8\nmany-9\nmany-10\n"; out != want {
+			t.Errorf("%q", out)
+		}
+		o.says(exitOK, "1\n2\n3\n", "submit", "k", "-", "-many")
+		if list := tells[[]task.Info](o, "list", "-state", "waiting"); len(list) != 13 {
+			t.Errorf("%d listed: %+v", len(list), list)
+		}
+		for _, command := range []string{"cancel", "retry", "cancel", "delete"} {
+			if changed := tells[[]task.Info](o, command, "one", "many-7"); len(changed) != 2 {
+				t.Errorf("%s: %+v", command, changed)
+			}
+		}
+		_, said := o.says(exitFailed, "", "show", "one")
+		has(t, said, "not found one")
+		st := tells[scopeStatus](o, "status", "-tasks")
+		if len(st.Parts) != 8 || st.Dispatcher != "office" || len(st.Candidates) != 1 || st.Live != 11 || st.MaxLive != 100000 || len(st.Waiting) != 11 {
+			t.Errorf("status: %+v", st)
+		}
+		out, _ = o.says(exitOK, "", "status", "-tasks")
+		has(t, out, "Scope shop 11 of at most 100000", "8 parts, dispatched by office (0 1 2 3 4 5 6 7); candidates: office@")
+		o.says(exitOK, "", "schedule", "nightly", "@every 1h", "k")
+		if list := tells[[]gateway.Schedule](o, "schedules"); len(list) != 1 || list[0].Name != "nightly" {
+			t.Errorf("%+v", list)
+		}
+		o.says(exitOK, "", "unschedule", "nightly")
+	})
 }
 
 func TestTaskSchedulesAreMadeListedAndTakenAway(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -88,9 +89,15 @@ func (s *taskSession) printStatus(st scopeStatus) error {
 	}
 	fmt.Fprintf(s.stdout, "Scope %s: %d of at most %d live tasks, %d KiB; the oldest has waited for %s; %d schedules\n",
 		clean(st.Scope), st.Live, st.MaxLive, st.Bytes>>10, span(time.Duration(st.OldestWaiting)), st.Schedules)
-	fmt.Fprintf(s.stdout, "Dispatcher %s, term %d; candidates: %s\n", clean(st.Dispatcher), st.Term, clean(strings.Join(st.Candidates, ", ")))
-	fmt.Fprintf(s.stdout, "In this term: submitted %d, assigned %d, done %d, failed %d, dead %d, cancelled %d, recovered %d, late %d; %d transactions\n\n",
-		st.Counts.Submitted, st.Counts.Assigned, st.Counts.Done, st.Counts.Failed, st.Counts.Dead, st.Counts.Cancelled, st.Counts.Recovered, st.Counts.Late, st.Counts.Commits)
+	terms := "this term"
+	if len(st.Parts) > 0 {
+		terms = "these terms"
+		fmt.Fprintf(s.stdout, "%d parts, dispatched by %s; candidates: %s\n", len(st.Parts), clean(dispatchers(st.Parts)), clean(strings.Join(st.Candidates, ", ")))
+	} else {
+		fmt.Fprintf(s.stdout, "Dispatcher %s, term %d; candidates: %s\n", clean(st.Dispatcher), st.Term, clean(strings.Join(st.Candidates, ", ")))
+	}
+	fmt.Fprintf(s.stdout, "In %s: submitted %d, assigned %d, done %d, failed %d, dead %d, cancelled %d, recovered %d, late %d; %d transactions\n\n",
+		terms, st.Counts.Submitted, st.Counts.Assigned, st.Counts.Done, st.Counts.Failed, st.Counts.Dead, st.Counts.Cancelled, st.Counts.Recovered, st.Counts.Late, st.Counts.Commits)
 
 	heading := row{"KIND"}
 	for _, state := range states {
@@ -136,6 +143,19 @@ func (s *taskSession) printStatus(st scopeStatus) error {
 		rows = append(rows, row{t.ID, t.Kind, ago(t.Submitted, time.Now()), pairs(t.Meta)})
 	}
 	return s.table(row{"WAITING", "KIND", "AGE", "META"}, rows)
+}
+
+// dispatchers says which node dispatches which parts.
+func dispatchers(parts []task.PartStatus) string {
+	of := make(map[string][]string)
+	for _, p := range parts {
+		of[p.Dispatcher] = append(of[p.Dispatcher], fmt.Sprint(p.Part))
+	}
+	var all []string
+	for _, node := range slices.Sorted(maps.Keys(of)) {
+		all = append(all, fmt.Sprintf("%s (%s)", node, strings.Join(of[node], " ")))
+	}
+	return strings.Join(all, ", ")
 }
 
 // taskScopes lists the scopes.

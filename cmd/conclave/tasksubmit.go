@@ -73,7 +73,7 @@ func taskSubmit(fs *flag.FlagSet) func(*taskSession, []string) error {
 	fs.StringVar(&f.spec.ID, "id", "", "the task's id; the same id again is the same task (default: a new ULID); with -many a hyphen and the line's number follow")
 	fs.DurationVar(&f.spec.Delay, "in", 0, "start it after this `time`")
 	at := fs.String("at", "", "start it at this `time`, like 2026-12-24T18:00:00+01:00")
-	many := fs.Bool("many", false, "submit a task for each line of the standard input, which is its body; all-or-none for some hundreds at a time")
+	many := fs.Bool("many", false, "submit a task for each line of the standard input, which is its body; all-or-none for some hundreds at a time (not where the scope has parts and there is an -id)")
 	wait := fs.Bool("wait", false, "wait until it has ended, and print its result")
 	patience := fs.Duration("for", 0, "with -wait: how long; 0: as long as it takes")
 	return func(s *taskSession, args []string) error {
@@ -173,11 +173,27 @@ func (s *taskSession) submitLines(f *specFlags, kind string) error {
 		n     = 0 // lines read
 		size  = 0
 	)
+	apart := func() error {
+		for ; len(batch) > 0; batch, first = batch[1:], first+1 {
+			ids, err := s.submit(batch[:1])
+			if err != nil {
+				return fmt.Errorf("lines from about %d on are not submitted, those before are: %w", first, err)
+			}
+			if err := s.printIDs(ids); err != nil {
+				return err
+			}
+		}
+		batch, first, size = nil, n+1, 0
+		return nil
+	}
 	flush := func() error {
 		if len(batch) == 0 {
 			return nil
 		}
 		ids, err := s.submit(batch)
+		if errors.Is(err, task.ErrOtherPart) { // all or none is not for tasks of several parts of a scope
+			return apart()
+		}
 		switch {
 		case errors.Is(err, task.ErrUnknownOutcome):
 			return fmt.Errorf("lines %d to %d may be submitted or not, those before are: %w", first, n, err)
