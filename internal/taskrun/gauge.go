@@ -40,7 +40,12 @@ func (g *gauge) run(ctx context.Context, q *task.Queue) {
 		cancel()
 		g.mu.Lock()
 		if g.live = -1; err == nil {
-			g.terms[s.Term] = s.Counts
+			for _, p := range s.Parts {
+				g.terms[p.Term] = p.Counts
+			}
+			if len(s.Parts) == 0 {
+				g.terms[s.Term] = s.Counts
+			}
 			g.live = s.Live
 			g.peak = max(g.peak, s.Live)
 		}

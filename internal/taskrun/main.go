@@ -11,11 +11,14 @@ import (
 	"os/signal"
 	"syscall"
 	"time"
+
+	"conclave/task"
 )
 
 // options are those of the command line.
 type options struct {
 	tasks, workers, clerks int
+	parts                  int
 	ticks                  bool
 	length                 time.Duration
 	every                  time.Duration
@@ -42,6 +45,7 @@ func drive(args []string) int {
 	fs.IntVar(&o.tasks, "tasks", 100_000, "how many are submitted; their followers come on top")
 	fs.IntVar(&o.workers, "workers", 4, "processes that do tasks and stand for dispatcher; every other one has a guard")
 	fs.IntVar(&o.clerks, "submitters", 16, "how many submit at a time, in one process")
+	fs.IntVar(&o.parts, "parts", 1, "into how many parts the scope is divided")
 	fs.BoolVar(&o.ticks, "ticks", false, "run a schedule at each second instead, and kill its dispatchers")
 	fs.DurationVar(&o.length, "for", 5*time.Minute, "how long failures go on; -tasks are submitted within four fifths of it")
 	fs.DurationVar(&o.every, "every", 20*time.Second, "how often the dispatcher is killed, with -ticks")
@@ -62,6 +66,8 @@ func drive(args []string) int {
 		return misuse("-tasks %d is not 1 to a million", o.tasks)
 	case o.workers < 2 || o.workers > 100 || o.clerks < 1 || o.clerks > 1000:
 		return misuse("%d workers (2 to 100), %d submitters (1 to 1000)", o.workers, o.clerks)
+	case o.parts < 1 || o.parts > task.MaxParts:
+		return misuse("-parts %d is not 1 to %d", o.parts, task.MaxParts)
 	case o.length <= 0 || o.length > 24*time.Hour || o.every < time.Second:
 		return misuse("-for %v is not above 0 and within a day, or -every %v is below a second", o.length, o.every)
 	case o.tick < 50*time.Millisecond || o.session < 2*o.tick || o.session > 20*o.tick:

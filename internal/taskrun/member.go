@@ -78,7 +78,8 @@ func logger(to io.Writer) *slog.Logger {
 }
 
 // common are the flags of all members that are nodes.
-func common(fs *flag.FlagSet, cfg *node.Config) (parse func(args []string)) {
+func common(fs *flag.FlagSet, cfg *node.Config, parts *int) (parse func(args []string)) {
+	fs.IntVar(parts, "parts", 1, "")
 	zk := fs.String("zk", "", "")
 	fs.StringVar(&cfg.Name, "name", "", "")
 	fs.DurationVar(&cfg.SessionTimeout, "session-timeout", 0, "")
@@ -97,13 +98,14 @@ func workerMain(args []string) int {
 	life := fs.String("life", "", "")
 	weighs := fs.Bool("weighs", false, "")
 	slots := fs.Int("slots", 32, "")
-	common(fs, &cfg)(args)
+	parts := 0
+	common(fs, &cfg, &parts)(args)
 	out := newSayer()
 	child.Hello()
 
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	n, q, err := join(ctx, cfg, task.Config{Slots: *slots, OnEvent: func(e task.Event) {
+	n, q, err := join(ctx, cfg, task.Config{Parts: parts, Slots: *slots, OnEvent: func(e task.Event) {
 		switch e.Kind {
 		case task.DispatcherBegan:
 			out.say(said{Dispatcher: "began"})

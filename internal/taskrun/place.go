@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -29,7 +30,8 @@ type process struct {
 	mu          sync.Mutex
 	address     string
 	ready       bool
-	dispatching time.Time // since when; zero: it does not
+	dispatching time.Time // since when it has last begun to; zero: it does not
+	terms       int       // in which it does, one for each part
 	begun, lost int
 	submitted   int
 	finished    bool
@@ -52,7 +54,7 @@ func (w *world) launch(at *place, mode string, guarded bool, args ...string) err
 		plan.Args = append(plan.Args, "-notes", p.path+storyFile)
 	}
 	if mode != "receiver" {
-		plan.Args = append(plan.Args, "-name", at.name, "-zk", strings.Join(w.zk.Addrs(), ","), "-session-timeout", w.session.String())
+		plan.Args = append(plan.Args, "-name", at.name, "-zk", strings.Join(w.zk.Addrs(), ","), "-session-timeout", w.session.String(), "-parts", strconv.Itoa(max(w.parts, 1)))
 	}
 	if guarded {
 		plan.Guard = []string{w.conclave, "guard", "--"}
@@ -91,8 +93,11 @@ func (p *process) hear(text []byte) {
 	case "began":
 		p.dispatching = time.Now()
 		p.begun++
+		p.terms++
 	case "ended":
-		p.dispatching = time.Time{}
+		if p.terms--; p.terms == 0 {
+			p.dispatching = time.Time{}
+		}
 	}
 	if v.Lost {
 		p.lost++

@@ -57,6 +57,19 @@ func plan(seed uint64, number, clerk int) planned {
 	return p
 }
 
+// divide leaves out what a task cannot have where the scope has parts: two keys, and
+// followers with another key than its own.
+func (p *planned) divide() {
+	if p.Key != "" {
+		p.Unique = ""
+	}
+	for i := range p.Errand.Then {
+		if f := &p.Errand.Then[i]; f.Key != "" {
+			f.Key = p.Key
+		}
+	}
+}
+
 func errand(r *rand.Rand) (e Errand) {
 	e.Takes = r.IntN(200)
 	if r.IntN(50) == 0 {

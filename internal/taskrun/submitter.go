@@ -27,6 +27,7 @@ type office struct {
 	seed   uint64
 	tasks  int
 	clerks int
+	parts  int
 	waves  int
 	span   time.Duration
 	began  time.Time
@@ -45,7 +46,7 @@ func submitterMain(args []string) int {
 	fs.IntVar(&o.clerks, "clerks", 16, "")
 	fs.IntVar(&o.waves, "waves", 20, "")
 	fs.DurationVar(&o.span, "span", 0, "")
-	common(fs, &cfg)(args)
+	common(fs, &cfg, &o.parts)(args)
 	child.Hello()
 	var err error
 	if o.notes, err = openNotes(*path); err != nil {
@@ -53,7 +54,7 @@ func submitterMain(args []string) int {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	n, q, err := join(ctx, cfg, task.Config{NoDispatch: true})
+	n, q, err := join(ctx, cfg, task.Config{Parts: o.parts, NoDispatch: true})
 	if err != nil {
 		return failed(err)
 	}
@@ -93,8 +94,12 @@ func (o *office) clerk(ctx context.Context, clerk int) {
 		wave := number * o.waves / o.tasks
 		due := o.began.Add(o.span * time.Duration(wave) / time.Duration(o.waves))
 		p := plan(o.seed, number, clerk)
-		// One with a unique key may be refused, and all that go with it.
-		if len(group) > 0 && (len(group) > number%together || p.Unique != "" || time.Now().Before(due)) {
+		if o.parts > 1 {
+			p.divide()
+		}
+		// One with a unique key may be refused, and all that go with it; and tasks of several
+		// parts do not go together.
+		if len(group) > 0 && (o.parts > 1 || len(group) > number%together || p.Unique != "" || time.Now().Before(due)) {
 			o.submit(ctx, group)
 			group = nil
 		}

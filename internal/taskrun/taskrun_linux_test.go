@@ -40,6 +40,14 @@ func TestShortRunOfTasksHolds(t *testing.T) {
 	}
 }
 
+func TestShortRunOfADividedScopeHolds(t *testing.T) {
+	o := short(t)
+	o.parts = 8
+	if code := run(t.Context(), o); code != 0 {
+		t.Errorf("exit code %d, seed %d", code, o.seed)
+	}
+}
+
 func TestShortRunOfTicksHolds(t *testing.T) {
 	o := short(t)
 	o.ticks = true
@@ -51,7 +59,7 @@ func TestShortRunOfTicksHolds(t *testing.T) {
 func TestWrongUsageIsToldInOneLine(t *testing.T) {
 	stderr := os.Stderr
 	defer func() { os.Stderr = stderr }()
-	for i, args := range [][]string{{"-tasks", "0"}, {"-workers", "1"}, {"-for", "-1s"}, {"more"}, {"-tick", "1s", "-session-timeout", "1s"}} {
+	for i, args := range [][]string{{"-tasks", "0"}, {"-workers", "1"}, {"-parts", "0"}, {"-for", "-1s"}, {"more"}, {"-tick", "1s", "-session-timeout", "1s"}} {
 		path := filepath.Join(t.TempDir(), fmt.Sprint(i))
 		f, err := os.Create(path)
 		if err != nil {

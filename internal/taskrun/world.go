@@ -81,7 +81,7 @@ func build(ctx context.Context, o options) (w *world, err error) {
 	}
 	w.log = log
 	cfg := node.Config{Name: "driver", ZooKeeper: w.zk.Addrs(), SessionTimeout: w.session, Logger: logger(log)}
-	if w.n, w.q, err = join(ctx, cfg, task.Config{NoDispatch: true}); err != nil {
+	if w.n, w.q, err = join(ctx, cfg, task.Config{Parts: max(w.parts, 1), NoDispatch: true}); err != nil {
 		return w, err
 	}
 	w.gauge = watch(w.q)
