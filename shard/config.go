@@ -73,6 +73,10 @@ type Config struct {
 	// it; the default is 30 s. The caller's context may end it sooner.
 	Wait time.Duration
 
+	// Linger: that the node drains is no reason to give parts up yet; whoever has opened
+	// the space calls Drain when they have done what they are needed for. It is for parts
+	// that other work of the node depends on, which is to be finished first.
+	Linger bool
 	// Moves is how many parts this node gives up at a time for others to have them, those
 	// aside that are Stuck; the default is 8.
 	Moves int

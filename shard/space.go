@@ -122,7 +122,9 @@ func Open(ctx context.Context, n *node.Node, name string, cfg Config) (*Space, e
 func (sp *Space) follow() {
 	select {
 	case <-sp.n.Draining():
-		sp.part()
+		if !sp.cfg.Linger {
+			sp.part()
+		}
 	case <-sp.n.Stopped():
 	case <-sp.ctx.Done():
 		return

@@ -2,11 +2,14 @@ package shard_test
 
 import (
 	"context"
+	"errors"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"conclave/conclavetest"
+	"conclave/internal/keeper"
 	"conclave/shard"
 )
 
@@ -43,6 +46,43 @@ func TestCloseGivesPartsUpInOrder(t *testing.T) {
 		}
 		if err := w.of(w.Node(1)).Close(ctx); err != nil {
 			w.Fatal(err)
+		}
+	})
+}
+
+// With Linger a node that drains keeps its parts until it is told to drain them, be it
+// the last; one that stops gives them up all the same.
+func TestLingeringNodeKeepsItsPartsUntilItDrainsThem(t *testing.T) {
+	var mu sync.Mutex
+	var wrong []error
+	cfg := shard.Config{Parts: 16, Linger: true}
+	cfg.OnEvent = func(e shard.Event) {
+		mu.Lock()
+		defer mu.Unlock()
+		if e.Kind == shard.Failed || e.Kind == shard.Lost && e.Err != nil && !errors.Is(e.Err, keeper.ErrSessionLost) {
+			wrong = append(wrong, e.Err)
+		}
+	}
+	space(t, 2, cfg, func(w *world) {
+		w.balanced(16, 2)
+		if err := w.Node(0).Drain(w.Context()); err != nil {
+			w.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		w.balanced(16, 2)
+		if err := w.of(w.Node(0)).Drain(w.Context()); err != nil {
+			w.Fatal(err)
+		}
+		w.balanced(16, 1)
+		w.Stop(0)
+		w.Start(0)
+		w.balanced(16, 2)
+		w.Stop(1) // undrained
+		w.balanced(16, 1)
+		mu.Lock()
+		defer mu.Unlock()
+		if len(wrong) > 0 {
+			w.Errorf("%d: %v", len(wrong), wrong[0])
 		}
 	})
 }
