@@ -25,6 +25,8 @@ type leadership interface {
 	// stand has this node stand for it, if it may. It returns when the node does, or
 	// ctx has ended.
 	stand(ctx context.Context) error
+	// drain has others dispatch, if there are any; the node itself hands globals over.
+	drain(ctx context.Context) error
 	// leave has it stand for it no longer: what runs here ends first.
 	leave(ctx context.Context) error
 	// leads says whether this node certainly is a part's dispatcher's, now.
@@ -74,6 +76,8 @@ func (l *soleLeader) stand(ctx context.Context) error {
 	return err
 }
 
+func (l *soleLeader) drain(context.Context) error { return nil }
+
 func (l *soleLeader) leave(ctx context.Context) error {
 	if l.run == nil {
 		return nil
@@ -92,7 +96,9 @@ func (l *soleLeader) candidates(ctx context.Context) ([]actor.NodeID, error) {
 
 // leadParts has this node take part in the space of the scope's parts.
 func (q *Queue) leadParts(ctx context.Context, parts int) (leadership, error) {
-	cfg := shard.Config{Parts: parts, Watch: !q.mayDispatch(), Logger: q.cfg.Logger}
+	// What this node's workers have done is recorded before its parts go: there may be
+	// nobody else.
+	cfg := shard.Config{Parts: parts, Watch: !q.mayDispatch(), Linger: true, Logger: q.cfg.Logger}
 	cfg.Serve = func(part int) actor.Func {
 		d := &dispatcher{n: q.n, area: area{scope: q.scope, part: part, parts: parts}, cfg: q.cfg}
 		d.store = newPartStore(q.n, d.area, q.skipped)
@@ -139,6 +145,8 @@ func nobodyTook(err error) bool {
 }
 
 func (l *partLeaders) stand(context.Context) error { return nil } // it does since the space was opened
+
+func (l *partLeaders) drain(ctx context.Context) error { return l.sp.Drain(ctx) }
 
 func (l *partLeaders) leave(ctx context.Context) error { return l.sp.Close(ctx) }
 

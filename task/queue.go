@@ -95,6 +95,7 @@ func (q *Queue) drain() {
 	select {
 	case <-q.n.Draining():
 		q.crew.leave()
+		q.n.Spawn(q.depart) // a node that drains waits for processes that are at work
 	case <-q.ctx.Done():
 		return
 	}
@@ -103,6 +104,28 @@ func (q *Queue) drain() {
 		opened.CompareAndDelete(openKey{q.n, q.scope}, q)
 	case <-q.ctx.Done():
 	}
+}
+
+// depart is a process that is at work until the workers have left, and after them the
+// parts.
+func (q *Queue) depart(p *actor.Process) error {
+	for _, w := range q.crew.all() {
+		if w.works() {
+			select {
+			case <-w.done:
+			case <-p.Done():
+				return nil
+			}
+		}
+	}
+	select {
+	case <-q.known:
+		if q.led != nil {
+			return q.led.drain(p)
+		}
+	default: // it stands for nothing yet
+	}
+	return nil
 }
 
 // stand finds out how the scope is divided, and has the node stand for dispatcher.

@@ -123,6 +123,13 @@ func mayWork(n *node.Node) error {
 	return nil
 }
 
+// works says whether it has ever begun.
+func (w *worker) works() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.begun
+}
+
 func (w *worker) start() {
 	// Its mailbox refuses, so that nobody who posts ever waits.
 	w.n.Spawn(w.run, actor.OnExit(w.exited), actor.WithMailbox(actor.Mailbox{Limit: actor.DefaultMailboxLimit, Policy: actor.Refuse}))
