@@ -11,7 +11,7 @@
 // # Scopes
 //
 // A scope ("shop") is a world of its own: its tasks, schedules, workers and
-// dispatcher. A program may open many. A node that has opened a scope can submit;
+// dispatcher (or several, see Parts). A program may open many. A node that has opened a scope can submit;
 // it works once it handles a kind; and it stands for dispatcher, unless it is a
 // guest or Config.NoDispatch says not to.
 //
@@ -56,6 +56,44 @@
 //
 // Which worker gets a task is for the Strategy: LeastLoaded, RoundRobin, Random,
 // Sticky by key, or your own function.
+//
+// # Parts
+//
+// With Config.Parts the scope is divided, so that no single dispatcher is its limit:
+//
+//	q, err := task.Open(n, "shop", task.Config{Parts: 8})
+//
+// Each part has records and a dispatcher of its own. The parts are those of a space of
+// package shard, called "task:" and the scope's name: the nodes that may dispatch own
+// them, take them over from each other as they come and go ("conclave shard" shows and
+// moves them), and no part ever has two. How many there are is decided by whoever opens
+// the scope first, for ever: ErrMismatch is what others are told. 0 takes what is there.
+//
+// A task belongs to the part of its key, or else of its unique key, or of its id; with
+// none of them it goes anywhere. So all that is promised of a key holds as it does
+// undivided. What is different:
+//
+//   - A task has a key or a unique key, not both (ErrBadTask).
+//   - All or none (SubmitAll) is for tasks of one part: ErrOtherPart.
+//   - What follows a task (Then) has its key, or neither key nor unique key nor id:
+//     ErrOtherPart. Another task is submitted before the handler returns, with an id, so
+//     that a repetition of the handler does not submit it twice.
+//   - The task of a schedule has neither key nor unique key (ErrBadSchedule).
+//   - An id is one task as long as it always comes with the same key, or with none.
+//     Found by id alone are tasks without keys, and those to which Submit has given the
+//     id, by one question; the others by one to every part.
+//   - MaxLive, MaxBytes and the numbers of Keep are divided between the parts; a
+//     strategy sees the tasks of one. Fences rise for each key and each task, and are
+//     never given twice; those of two parts are not in order.
+//   - Between keys there is no order, as ever, and List is in order of the dispatchers'
+//     clocks.
+//   - Each working node has a worker in each part, which has its share of the slots, and
+//     at least one. A node with fewer slots than parts is given more than it can run at
+//     a time; what is too much waits there.
+//
+// Two to four times as many parts as there will be dispatching nodes share out evenly.
+// Each part costs a lease on each working node, and commits for itself, so that fewer
+// tasks share a transaction: where ZooKeeper is the limit, parts are no help.
 //
 // # Schedules
 //

@@ -162,7 +162,7 @@ func (w *worker) overdue(r *attempt) {
 	r.stuck = true
 	w.occupy(r, +1)
 	r.over.Store(true)
-	w.cfg.tell(Event{Kind: TaskStuck, Scope: w.scope, Task: r.a.ID, Err: r.cause()})
+	w.cfg.tell(Event{Kind: TaskStuck, Scope: w.scope, Part: w.area.part, Task: r.a.ID, Err: r.cause()})
 	if r.dropped || r.out != nil {
 		return
 	}

@@ -71,7 +71,7 @@ func (w *worker) permitted(pm *permit) {
 		w.lose(pm, errors.New("the worker's loop has failed"))
 		return
 	}
-	w.cfg.tell(Event{Kind: WorkerBegan, Scope: w.scope})
+	w.cfg.tell(Event{Kind: WorkerBegan, Scope: w.scope, Part: w.area.part})
 	w.reports.changed = true
 }
 
@@ -82,7 +82,7 @@ func (w *worker) lose(pm *permit, cause error) {
 	}
 	pm.lost = true
 	pm.lease.Release()
-	w.cfg.tell(Event{Kind: WorkerLost, Scope: w.scope, Err: cause})
+	w.cfg.tell(Event{Kind: WorkerLost, Scope: w.scope, Part: w.area.part, Err: cause})
 	w.releaseQueue()
 	for r := range w.live {
 		if r.permit == pm {
