@@ -101,7 +101,7 @@ func (q *Queue) leadParts(ctx context.Context, parts int) (leadership, error) {
 	cfg := shard.Config{Parts: parts, Watch: !q.mayDispatch(), Linger: true, Logger: q.cfg.Logger}
 	cfg.Serve = func(part int) actor.Func {
 		d := &dispatcher{n: q.n, area: area{scope: q.scope, part: part, parts: parts}, cfg: q.cfg}
-		d.store = newPartStore(q.n, d.area, q.skipped)
+		d.store = newPartStore(q.n, d.area, func(err error) { d.tell(Event{Kind: Skipped, Err: err}) })
 		return d.run
 	}
 	sp, err := shard.Open(ctx, q.n, globalName(q.scope), cfg)
