@@ -2,12 +2,14 @@ package task
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/oklog/ulid/v2"
 )
 
 // crew is who does tasks on this node: a worker, or in a divided scope one for each
@@ -16,6 +18,7 @@ type crew struct {
 	q    *Queue
 	room *room // nil: not shared
 	turn atomic.Uint32
+	from int // the part that has the first of what cannot be divided evenly: not the same on all nodes
 
 	mu      sync.Mutex
 	workers []*worker // nil: it is not known yet
@@ -30,10 +33,11 @@ func (c *crew) hire(parts int) {
 	if parts > 1 {
 		c.room = newRoom(c.q.cfg.Slots)
 		c.workers = make([]*worker, parts)
-		name := rand.Text()
+		name := ulid.Make().String()
+		c.from = rand.IntN(parts)
 		for part := range c.workers {
 			cfg := c.q.cfg
-			cfg.Slots = share(cfg.Slots, part, parts)
+			cfg.Slots = share(cfg.Slots, (part+c.from)%parts, parts)
 			w := newWorker(c.q.n, c.q.scope, cfg)
 			w.area, w.name, w.room = area{scope: c.q.scope, part: part, parts: parts}, name, c.room
 			c.workers[part] = w
@@ -53,7 +57,7 @@ func (c *crew) tell(h handling) error {
 	for part, w := range c.workers {
 		own := h
 		if h.slots > 0 {
-			own.slots = share(h.slots, part, len(c.workers))
+			own.slots = share(h.slots, (part+c.from)%len(c.workers), len(c.workers))
 		}
 		if h.handler == nil {
 			w.unhandle(h.kind)
