@@ -29,6 +29,8 @@ var (
 	conclaveReflection = &contender{"Conclave reflection", ours, "conclave", "reflection", "zk"}
 	conclaveFields     = &contender{"Conclave 3 fields", ours, "conclave", "fields", "zk"}
 
+	conclaveKeys = &contender{"Conclave by key", ours, "conclave", "keys", "zk"}
+
 	conclaveTasks = &contender{"Conclave", ours, "conclavetasks", "", "store"}
 
 	erlang     = &contender{"Erlang", peer, "erlang", "", ""}

@@ -19,7 +19,7 @@ func main() {
 		"L3 Func":     idle(false),
 		"L3 Handler":  idle(true),
 		"zk":          zooKeeper,
-	}, child.Roles("own", open[lean]), child.Roles("reflection", open[plain]), child.Roles("fields", open[fields]))
+	}, child.Roles("own", open[lean]), child.Roles("reflection", open[plain]), child.Roles("fields", open[fields]), child.Roles("keys", openKeys))
 }
 
 type handlerFunc func(p *actor.Process, m actor.Message) error
