@@ -132,7 +132,7 @@ func (p *Process) exchange(ctx context.Context, e *Envelope, timeout <-chan time
 	if b.reply == nil {
 		b.reply = new(awaited)
 	}
-	b.reply.ref, b.reply.node = e.Ref, e.To.node
+	b.reply.ref, b.reply.node, b.reply.serial = e.Ref, e.To.node, e.To.serial
 	b.mu.Unlock()
 	call, err := p.sys.sendCall(ctx, p, e)
 	sent, inTime := err == nil, true

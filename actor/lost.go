@@ -1,6 +1,7 @@
 package actor
 
 import (
+	"maps"
 	"sync"
 	"unique"
 )
@@ -32,6 +33,20 @@ func (t *tied) remove(p *Process, nodes []unique.Handle[NodeID]) {
 			delete(t.m, node)
 		}
 	}
+}
+
+// to are the processes that are bound to the nodes of these.
+func (t *tied) to(pids []PID) map[*Process]struct{} {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	all, seen := make(map[*Process]struct{}), make(map[unique.Handle[NodeID]]struct{})
+	for _, pid := range pids {
+		if _, again := seen[pid.node]; !again {
+			seen[pid.node] = struct{}{}
+			maps.Copy(all, t.m[pid.node])
+		}
+	}
+	return all
 }
 
 func (t *tied) take(node unique.Handle[NodeID]) map[*Process]struct{} {
@@ -69,6 +84,31 @@ func (s *System) NodeStopped(node NodeID, ended bool) {
 		reason = Shutdown
 	}
 	s.nodeLost(node, Shutdown, func(to PID) error { return &EndedError{PID: to, Reason: reason} })
+}
+
+// GiveUp ends the calls, and the confirmed messages, that wait for an answer of these
+// processes of other nodes, with that error.
+func (s *System) GiveUp(to []PID, why error) {
+	given := make(map[PID]struct{}, len(to))
+	for _, pid := range to {
+		given[pid] = struct{}{}
+	}
+	for p := range s.tied.to(to) {
+		p.giveUp(given, why)
+	}
+	s.calls.giveUp(given, why)
+}
+
+func (p *Process) giveUp(to map[PID]struct{}, why error) {
+	p.box.mu.Lock()
+	if r := p.box.reply; r != nil && r.ref != 0 && !r.there {
+		if _, is := to[PID{r.node, r.serial}]; is {
+			r.err, r.there = why, true
+			p.rouse(waitingReply)
+			return
+		}
+	}
+	p.box.mu.Unlock()
 }
 
 func (s *System) nodeLost(node NodeID, reason error, call func(to PID) error) {

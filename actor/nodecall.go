@@ -46,6 +46,20 @@ func (c *nodeCalls) resolve(ref uint64, m Message, err error) bool {
 	return true
 }
 
+func (c *nodeCalls) giveUp(to map[PID]struct{}, why error) {
+	c.mu.Lock()
+	var given []uint64
+	for ref, call := range c.open {
+		if _, is := to[call.to]; is {
+			given = append(given, ref)
+		}
+	}
+	c.mu.Unlock()
+	for _, ref := range given {
+		c.resolve(ref, Message{}, why)
+	}
+}
+
 func (c *nodeCalls) nodeLost(node unique.Handle[NodeID], why func(to PID) error) {
 	c.mu.Lock()
 	lost := make(map[uint64]PID)

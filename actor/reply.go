@@ -8,9 +8,10 @@ import (
 
 // awaited is the one reply that a process waits for.
 type awaited struct {
-	ref     uint64 // of the call; 0: none is awaited
-	node    unique.Handle[NodeID]
-	there   bool // message and err are
+	ref     uint64                // of the call; 0: none is awaited
+	node    unique.Handle[NodeID] // of the process called,
+	serial  uint64                // and its number there
+	there   bool                  // message and err are
 	message Message
 	err     error
 }

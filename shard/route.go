@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -102,10 +104,28 @@ func (r *route) publish(o owner) {
 	if r.owner == o {
 		return
 	}
+	r.giveUpLocked()
 	r.owner, r.own = o, actor.PID{}
 	clear(r.known)
 	close(r.changed)
 	r.changed = make(chan struct{})
+}
+
+// giveUpLocked ends the waiting for answers of the last owner's processes, if he is
+// elsewhere and has not answered a while later: his term is over. What he answers in
+// order has arrived by now; he may stand still.
+func (r *route) giveUpLocked() {
+	if r.owner.door.IsZero() || r.owner.door == r.sp.door {
+		return
+	}
+	waited := slices.Collect(maps.Values(r.known))
+	if !r.own.IsZero() {
+		waited = append(waited, r.own)
+	}
+	if len(waited) > 0 {
+		why := fmt.Errorf("%w: the term of part %d of %q is over, and it has not answered", actor.LinkLost, r.part, r.sp.name)
+		time.AfterFunc(askPatience, func() { r.sp.n.System().GiveUp(waited, why) })
+	}
 }
 
 // now is the owner, and what is closed when that changes. Unless that is this node
