@@ -41,7 +41,8 @@ type Config struct {
 	// OnLose gives a part up: it returns when nothing works on it here any more and what
 	// has to be kept is kept. Until then nobody else can own the part: if it does not
 	// return, the part stays here (event Stuck). why is nil when the part moves in
-	// order, while the term lasts; otherwise the term is over already, p has ended, and
+	// order, or the node stops, while the term lasts, and with it p as a context;
+	// otherwise something has failed, or the term is over already, p has ended, and
 	// nothing can be saved under it. It is called in the same process as OnGain, once
 	// for each time that OnGain was called, also if that has failed. Nil: processes that
 	// p has spawned are told to stop.

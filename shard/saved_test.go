@@ -131,3 +131,34 @@ func TestNodeThatStopsKeepsNobodyWaitingForItsOwnParts(t *testing.T) {
 		}
 	})
 }
+
+func TestOnLoseOfANodeThatStopsMayStillAct(t *testing.T) {
+	var lost, gaining atomic.Int32
+	cfg := shard.Config{Parts: 8, Linger: true} // or the parts move before the stop begins
+	cfg.OnGain = func(p *actor.Process, part int) error {
+		if part != 3 {
+			return nil
+		}
+		gaining.Add(1)
+		<-p.Done() // it is still loading
+		return context.Cause(p)
+	}
+	cfg.OnLose = func(p *actor.Process, part int, why error) error {
+		if part == 3 {
+			return nil
+		}
+		lost.Add(1)
+		if why != nil || p.Err() != nil || p.CheckTerm() != nil {
+			t.Errorf("part %d is lost for %v; its process: %v, its term: %v", part, why, context.Cause(p), p.CheckTerm())
+		}
+		return nil
+	}
+	space(t, 1, cfg, func(w *world) {
+		w.Await("all parts but one", func() bool { _, sum := w.loads(); return sum == 7 && gaining.Load() > 0 })
+		began := w.Now()
+		w.Stop(0)
+		if d := w.Now() - began; lost.Load() != 7 || d > time.Second {
+			w.Errorf("OnLose was called %d times, and the node took %v to stop", lost.Load(), d)
+		}
+	})
+}

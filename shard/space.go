@@ -36,7 +36,8 @@ type Space struct {
 	needs map[string]string
 
 	door   actor.PID     // of the process that tells who takes mail for a key here
-	shut   chan struct{} // closed a while after that has ended: the node stops, or the space is closed
+	stops  chan struct{} // closed when that has ended: the node stops, or the space is closed
+	shut   chan struct{} // closed a while after that
 	local  sync.Map      // part -> *entities
 	routes []atomic.Pointer[route]
 	waits  atomic.Int64 // how many messages wait for an owner
@@ -88,12 +89,13 @@ func Open(ctx context.Context, n *node.Node, name string, cfg Config) (*Space, e
 	if !cfg.Watch && n.ID().Address == "" {
 		return nil, fmt.Errorf("%w: node %s listens nowhere, so it cannot own parts: guests only Watch", ErrConfig, n.ID().Name)
 	}
-	sp := &Space{n: n, k: n.Keeper(), name: name, cfg: cfg, leave: make(chan struct{}), opened: make(chan struct{}), over: make(chan struct{}), shut: make(chan struct{})}
+	sp := &Space{n: n, k: n.Keeper(), name: name, cfg: cfg, leave: make(chan struct{}), opened: make(chan struct{}), over: make(chan struct{}), stops: make(chan struct{}), shut: make(chan struct{})}
 	if _, twice := open.LoadOrStore(openKey{n.ID(), name}, sp); twice {
 		return nil, fmt.Errorf("shard: this node has opened space %q already", name)
 	}
 	sp.ctx, sp.cancel = context.WithCancel(context.Background())
 	sp.door = n.System().SpawnHandler(&door{sp}, actor.Endless(), actor.OnExit(func(actor.PID, error) {
+		close(sp.stops)
 		time.AfterFunc(askPatience, func() { close(sp.shut) })
 	}))
 	sp.host = newHost(sp)

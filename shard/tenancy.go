@@ -67,7 +67,7 @@ func (t *tenancy) start() {
 	system := t.sp.n.System()
 	system.Terms().Heard(t.term)
 	t.sp.here(t.part).begin(t)
-	t.pid = system.Spawn(t.run, actor.InTenure(t.tenure), actor.OnExit(func(actor.PID, error) {
+	t.pid = system.Spawn(t.run, actor.InTenure(t.tenure), actor.StoppedBySpawner(), actor.OnExit(func(actor.PID, error) {
 		t.sp.host.post(news{t: t, what: processEnded})
 	}))
 	if record != nil {
@@ -103,7 +103,16 @@ func (t *tenancy) run(p *actor.Process) error {
 	var why error // nil: it is given up in order
 	if cfg.OnGain != nil {
 		clock := time.AfterFunc(cfg.Patience, func() { t.sp.host.post(news{t: t, what: late}) })
+		returned := make(chan struct{})
+		go func() {
+			select {
+			case <-t.sp.stops:
+				p.Exit(p.Self(), actor.Shutdown)
+			case <-returned:
+			}
+		}()
 		why = t.hook("OnGain", func() error { return cfg.OnGain(p, t.part) })
+		close(returned)
 		clock.Stop()
 	}
 	if why == nil {
@@ -136,6 +145,7 @@ func (t *tenancy) hold(p *actor.Process) (why error) {
 	var late <-chan time.Time
 	select {
 	case <-t.giveUp:
+	case <-t.sp.stops: // p is let finish what it has to, as when the part moves
 	case <-ownEnded:
 		if p.Err() == nil {
 			why = fmt.Errorf("the part's own process has ended: %w", own.reason)
