@@ -36,12 +36,12 @@ func endure(ctx context.Context, o options) int {
 	}
 	defer w.Close()
 	fmt.Printf("seed %d, T = %v, tick = %v, %d members, histories in %s\n", w.seed, w.Session, w.Tick, len(w.Places), w.Dir)
-	if !child.Await(ctx, ordeal.Recovery, w.settled) {
+	if !w.Recovered(ctx, w.settled) {
 		fmt.Fprintln(os.Stderr, "endurance: the members did not come up; their logs are in", w.Dir)
 		return 2
 	}
 	past := w.chaos(ctx)
-	if !child.Await(ctx, ordeal.Recovery, w.settled) && ctx.Err() == nil {
+	if !w.Recovered(ctx, w.settled) && ctx.Err() == nil {
 		w.Blame("%v after all was healed not every name has a holder", ordeal.Recovery)
 	}
 	child.Pause(ctx, w.Session) // jobs get done as before
@@ -98,7 +98,7 @@ func (w *world) recover(ctx context.Context, guarded func() bool) bool {
 		w.Blame("%v", err)
 		return false
 	}
-	healthy := child.Await(ctx, ordeal.Recovery, func() bool {
+	healthy := w.Recovered(ctx, func() bool {
 		w.Revive(w.Places, guarded)
 		return w.settled()
 	})

@@ -49,11 +49,12 @@ type World struct {
 	self      string        // this program
 	record    *history.File // what the run has witnessed
 	temporary bool
+	gauge     *gauge
 }
 
 // NewWorld starts everything but what lives in the places.
 func NewWorld(ctx context.Context, plan Plan) (w *World, err error) {
-	w = &World{Plan: plan, Clock: keeper.SystemClock(), temporary: plan.Dir == ""}
+	w = &World{Plan: plan, Clock: keeper.SystemClock(), temporary: plan.Dir == "", gauge: newGauge()}
 	defer func() {
 		if err != nil {
 			w.Close()
@@ -121,6 +122,7 @@ func (w *World) network() error {
 
 // Close ends all that still runs.
 func (w *World) Close() {
+	close(w.gauge.stop)
 	for _, at := range w.Places {
 		if p := at.P; p != nil {
 			p.End()
