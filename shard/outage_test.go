@@ -66,3 +66,30 @@ func TestLossIsToldWithItsCause(t *testing.T) {
 		}
 	})
 }
+
+// The end of a session is no refusal, and nobody need be told of it as one.
+func TestGuestThatLeavesTellsOfNoRefusal(t *testing.T) {
+	space(t, 2, shard.Config{Parts: 8}, func(w *world) {
+		w.balanced(8, 2)
+		for i := range 20 {
+			g := w.Guest(fmt.Sprint("guest", i))
+			refused := make(chan error, 1)
+			if _, err := shard.Open(w.Context(), g.Node, spaceName, shard.Config{Watch: true, OnEvent: func(e shard.Event) {
+				if e.Kind == shard.Refused {
+					refused <- e.Err
+				}
+			}}); err != nil {
+				w.Fatal(err)
+			}
+			time.Sleep(time.Duration(i) * time.Millisecond)
+			if err := g.Node.Stop(w.Context()); err != nil {
+				w.Error(err)
+			}
+			select {
+			case err := <-refused:
+				w.Errorf("guest %d: %v", i, err)
+			default:
+			}
+		}
+	})
+}

@@ -108,7 +108,7 @@ func (r *roster) insist(ctx context.Context, what string, f func(context.Context
 		if ctx.Err() != nil {
 			return false
 		}
-		if text := err.Error(); text != told && !errors.Is(err, keeper.ErrNotConnected) && !errors.Is(err, keeper.ErrUnknownOutcome) {
+		if text := err.Error(); text != told && !passing(err) {
 			told = text
 			r.sp.refused(fmt.Errorf("%s: %w", what, err))
 		}
@@ -116,6 +116,12 @@ func (r *roster) insist(ctx context.Context, what string, f func(context.Context
 			return false
 		}
 	}
+}
+
+// passing says whether what has failed will not when there is a connection, or a session,
+// again: ZooKeeper has refused nothing.
+func passing(err error) bool {
+	return errors.Is(err, keeper.ErrNotConnected) || errors.Is(err, keeper.ErrUnknownOutcome) || errors.Is(err, keeper.ErrSessionLost)
 }
 
 // enter makes what the space needs, and this member's znode in it.
@@ -238,7 +244,7 @@ const lookAgain = 30 * time.Second
 func (r *roster) look(ctx context.Context) time.Duration {
 	wait, err := r.lookOnce(ctx)
 	if err != nil && ctx.Err() == nil {
-		if !errors.Is(err, keeper.ErrNotConnected) && !errors.Is(err, keeper.ErrUnknownOutcome) {
+		if !passing(err) {
 			r.sp.refused(err)
 		}
 		r.pause = min(max(2*r.pause, retryMin), retryMax)
