@@ -89,6 +89,10 @@ func (n *Node) String() string { return n.Name() }
 // Running says whether the node has been neither killed nor told to stop.
 func (n *Node) Running() bool { return !n.gone.Load() }
 
+// Killed says whether the node was killed: whatever its code does after that, no real one
+// could have done.
+func (n *Node) Killed() bool { return n.dead.Load() }
+
 // Context ends when the node is killed or stopped.
 func (n *Node) Context() context.Context { return n.ctx }
 

@@ -16,7 +16,8 @@ import (
 // world is a cluster whose nodes open one space, and what its hooks were told.
 type world struct {
 	*conclavetest.Cluster
-	cfg shard.Config
+	cfg  shard.Config
+	mail *mail // nil: there is none
 
 	mu     sync.Mutex
 	spaces map[*conclavetest.Node]*shard.Space
@@ -41,8 +42,14 @@ const spaceName = "lists"
 // space runs f in a cluster whose nodes have opened a space of parts.
 func space(t *testing.T, nodes int, cfg shard.Config, f func(w *world), opts ...conclavetest.Option) {
 	t.Helper()
+	spaceWith(t, nodes, cfg, nil, f, opts...)
+}
+
+// spaceWith is space with mail by key.
+func spaceWith(t *testing.T, nodes int, cfg shard.Config, m *mail, f func(w *world), opts ...conclavetest.Option) {
+	t.Helper()
 	conclavetest.Run(t, 0, nodes, func(c *conclavetest.Cluster) {
-		w := &world{Cluster: c, cfg: cfg, spaces: make(map[*conclavetest.Node]*shard.Space), events: make(map[shard.EventKind]int)}
+		w := &world{Cluster: c, cfg: cfg, mail: m, spaces: make(map[*conclavetest.Node]*shard.Space), events: make(map[shard.EventKind]int)}
 		c.Setup(w.enter)
 		f(w)
 		w.neverTwo()
@@ -90,6 +97,10 @@ func (w *world) enter(n *conclavetest.Node) {
 		}
 		return err
 	}
+	opened := func(*shard.Space) {}
+	if w.mail != nil {
+		event, opened = w.mail.enter(w, n, &cfg)
+	}
 	cfg.OnEvent = func(e shard.Event) {
 		if event != nil {
 			event(e)
@@ -109,6 +120,7 @@ func (w *world) enter(n *conclavetest.Node) {
 		w.mu.Lock()
 		w.spaces[n] = sp
 		w.mu.Unlock()
+		opened(sp)
 	}()
 }
 

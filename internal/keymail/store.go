@@ -51,6 +51,8 @@ func (dir Folder) Save(key string, term int64, count int) error {
 
 // Memory is a Store in memory.
 type Memory struct {
+	Wait func() // what saving takes; nil: nothing
+
 	mu   sync.Mutex
 	kept map[string]saved
 }
@@ -69,6 +71,9 @@ func (s *Memory) Load(key string) (int, error) {
 
 // Save is that of a Store.
 func (s *Memory) Save(key string, term int64, count int) error {
+	if s.Wait != nil {
+		s.Wait()
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.kept == nil {
