@@ -3,6 +3,8 @@ package shard_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -106,5 +108,82 @@ func TestCallToAnOwnerThatStandsStillEndsSoonAfterItsTerm(t *testing.T) {
 		}
 		w.Resume(owner.Index())
 		w.balanced(1, 3)
+	})
+}
+
+// What has gone out over a link that breaks may have arrived.
+func TestMailOverALinkThatBreaksIsNotSentAgain(t *testing.T) {
+	b := newBook()
+	space(t, 2, shard.Config{Parts: 8, Entity: b.entity, Wait: time.Hour}, func(w *world) {
+		w.balanced(8, 2)
+		sp := w.of(w.Node(0))
+		var keys []string // of the other node
+		for i := 0; len(keys) < 3; i++ {
+			key := fmt.Sprint("key ", i)
+			if _, ours := sp.Owned(sp.PartOf(key)); !ours {
+				keys = append(keys, key)
+			}
+		}
+		lost := 0
+		for i := 1; i <= 40; i++ {
+			for j, key := range keys {
+				var err error
+				if i == 20 && j == 0 { // what the other node answers does not arrive
+					w.CutOneWay(1, 0)
+					time.AfterFunc(20*time.Second, func() { w.Heal(0, 1) })
+				}
+				if i%2 == 0 {
+					err = sp.Send(w.Context(), key, &line{"x", i})
+				} else {
+					_, err = shard.Call[int](w.Node(0).With(w.Context()), sp, key, &line{"x", i})
+				}
+				switch {
+				case errors.Is(err, node.ErrUnknownOutcome) && errors.Is(err, actor.LinkLost):
+					lost++
+				case err != nil:
+					w.Errorf("message %d to %q: %v", i, key, err)
+				}
+			}
+		}
+		if lost == 0 {
+			w.Error("no link was lost")
+		}
+		b.check(w)
+	})
+}
+
+func TestNothingIsSavedWhenTheLeaseIsOver(t *testing.T) {
+	var saved, late atomic.Int32
+	cfg := shard.Config{Parts: 12, Entity: shard.Stateful[int]{
+		Receive: func(p *actor.Process, _ string, n *int, m actor.Message) error {
+			*n++
+			return p.Reply(m, *n)
+		},
+		Save: func(p *actor.Process, _ string, _ *int) error {
+			saved.Add(1)
+			if p.CheckTerm() != nil {
+				late.Add(1)
+			}
+			return nil
+		},
+	}.Entity}
+	space(t, 3, cfg, func(w *world) {
+		call := func() {
+			for i := range 30 {
+				if _, err := shard.Call[int](w.Node(0).With(w.Context()), w.of(w.Node(0)), fmt.Sprint("key ", i), 1); err != nil {
+					w.Error(err)
+				}
+			}
+		}
+		w.balanced(12, 3)
+		call()
+		w.CutZooKeeper(1)
+		w.Await("the others to own all", func() bool { all, sum := w.loads(); return sum == 12 && all[1] == 0 })
+		w.MendZooKeeper(1)
+		w.balanced(12, 3)
+		call()
+		if saved.Load() == 0 || late.Load() > 0 {
+			w.Errorf("%d were saved, %d of them when the lease was over", saved.Load(), late.Load())
+		}
 	})
 }
