@@ -92,8 +92,9 @@
 //     a time; what is too much waits there.
 //
 // Two to four times as many parts as there will be dispatching nodes share out evenly.
-// Each part costs a lease on each working node, and commits for itself, so that fewer
-// tasks share a transaction: where ZooKeeper is the limit, parts are no help.
+// Each part costs a lease on each working node. Each dispatching node commits for
+// itself, what its parts have to commit together, so that with more of them fewer tasks
+// share a transaction: where ZooKeeper is the limit, parts are no help.
 //
 // # Schedules
 //

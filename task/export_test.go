@@ -3,6 +3,7 @@ package task
 import (
 	"time"
 
+	"conclave/internal/journal"
 	"conclave/node"
 )
 
@@ -14,5 +15,5 @@ func WithClock(c Config, clock func() time.Time) Config {
 
 // PartStore is the store of one part of a scope.
 func PartStore(n *node.Node, scope string, part, parts int, report func(error)) Store {
-	return newPartStore(n, area{scope, part, parts}, report)
+	return newPartStore(n, area{scope, part, parts}, new(journal.Group), report)
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"conclave/actor"
+	"conclave/internal/journal"
 	"conclave/node"
 	"conclave/shard"
 )
@@ -99,9 +100,10 @@ func (q *Queue) leadParts(ctx context.Context, parts int) (leadership, error) {
 	// What this node's workers have done is recorded before its parts go: there may be
 	// nobody else.
 	cfg := shard.Config{Parts: parts, Watch: !q.mayDispatch(), Linger: true, Logger: q.cfg.Logger}
+	group := new(journal.Group)
 	cfg.Serve = func(part int) actor.Func {
 		d := &dispatcher{n: q.n, area: area{scope: q.scope, part: part, parts: parts}, cfg: q.cfg}
-		d.store = newPartStore(q.n, d.area, func(err error) { d.tell(Event{Kind: Skipped, Err: err}) })
+		d.store = newPartStore(q.n, d.area, group, func(err error) { d.tell(Event{Kind: Skipped, Err: err}) })
 		return d.run
 	}
 	sp, err := shard.Open(ctx, q.n, globalName(q.scope), cfg)

@@ -22,11 +22,12 @@ import (
 type partStore struct {
 	n      *node.Node
 	area   area
+	group  *journal.Group // what is written here of other parts shares transactions with it
 	report func(error)
 }
 
-func newPartStore(n *node.Node, a area, report func(error)) Store {
-	return &partStore{n, a, report}
+func newPartStore(n *node.Node, a area, group *journal.Group, report func(error)) Store {
+	return &partStore{n, a, group, report}
 }
 
 func (z *partStore) Open(ctx context.Context, term actor.Term, load func(key string, value []byte) error) (Log, error) {
@@ -39,7 +40,7 @@ func (z *partStore) Open(ctx context.Context, term actor.Term, load func(key str
 	if err != nil {
 		return nil, err
 	}
-	j, err := journal.Open(ctx, s, journal.Config{Dir: z.area.journal(k.Paths()), Report: z.report}, fence, term.Number(), load)
+	j, err := journal.Open(ctx, s, journal.Config{Dir: z.area.journal(k.Paths()), Report: z.report, Group: z.group}, fence, term.Number(), load)
 	if err != nil {
 		return nil, storeError(err)
 	}

@@ -114,7 +114,7 @@ const maxTries = 20
 func (w *writing) run(ctx context.Context) error {
 	for tries := 0; tries < maxTries; {
 		ops := w.ops()
-		results, err := w.j.s.Multi(ctx, ops...)
+		results, err := w.multi(ctx, ops)
 		switch index, refused := refusal(err); {
 		case err == nil:
 			if w.plan != nil {
@@ -139,6 +139,14 @@ func (w *writing) run(ctx context.Context) error {
 		}
 	}
 	return fmt.Errorf("journal: commit: %w: tried %d times, with %d bytes", keeper.ErrNotConnected, maxTries, len(w.data))
+}
+
+// multi sends it, alone or with other journals'.
+func (w *writing) multi(ctx context.Context, ops []keeper.Op) ([]keeper.Result, error) {
+	if g := w.j.cfg.Group; g != nil {
+		return g.multi(ctx, w.j.s, len(w.data)+100*len(ops), ops)
+	}
+	return w.j.s.Multi(ctx, ops...)
 }
 
 // settle finds out whether it was done, after an answer was lost: cause. Sync

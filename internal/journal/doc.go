@@ -14,6 +14,8 @@
 // returns nil. It checks the fence, so a writer that has been replaced writes
 // nothing, whatever it believes; and the further conditions it is given.
 //
+// Several journals of one process can share transactions (Group).
+//
 // # How
 //
 // The journal is a log. Its directory has *segments*, znodes named by rising

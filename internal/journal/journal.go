@@ -32,6 +32,9 @@ type Config struct {
 	// Report is told, once each, of what was passed over: foreign znodes, damaged
 	// and missing segments. Nil: nobody is.
 	Report func(error)
+	// Group: the journal's commits share transactions with those of the other journals
+	// that have it. Nil: they do not.
+	Group *Group
 }
 
 func (c Config) filled() Config {

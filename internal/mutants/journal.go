@@ -76,4 +76,11 @@ var journal = []Mutant{
 			"			if next.planned == t.plans {\n", "			if next.planned <= t.plans {\n"}},
 		Package: "internal/journal", Test: "TestExploredSegmentsSayWhatWasCommitted",
 	},
+	{
+		Name:    "journal-group-refused-together",
+		Without: "the second try, each by itself, when a transaction that journals share is refused",
+		Edits: []Edit{{"internal/journal/group.go",
+			"		if !refused && !errors.Is(err, keeper.ErrTooLarge) {\n", "		if _ = refused; !errors.Is(err, keeper.ErrTooLarge) {\n"}},
+		Package: "internal/journal", Test: "TestOneOfAGroupThatIsRefusedIsRefusedAlone",
+	},
 }
