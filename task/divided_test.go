@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"conclave/conclavetest"
+	"conclave/shard"
 	"conclave/task"
 )
 
@@ -74,4 +75,25 @@ func TestTasksOfADividedScopeAreDoneWhereverTheyWereSubmitted(t *testing.T) {
 			w.must(guest.Close(w.Context()))
 		})
 	}
+}
+
+func TestScopeOfAsManyPartsAsCanBe(t *testing.T) {
+	divided(t, 3, task.Config{Parts: task.MaxParts, Slots: task.MaxParts}, func(w *world) {
+		w.must(w.qs[2].Handle("x", func(_ context.Context, t *task.Task) error { return t.Return(t.ID()) }))
+		var ids []string
+		for n := range 1000 {
+			ids = append(ids, w.submit(w.qs[n%3], task.Of("x", n)))
+		}
+		parts := make(map[int]bool)
+		for _, id := range ids {
+			res, err := w.qs[0].Wait(w.Context(), id)
+			if err != nil || res.Attempt != 1 {
+				w.Errorf("%s: %+v, %v", id, res.Info, err)
+			}
+			parts[shard.PartOf(id, task.MaxParts)] = true
+		}
+		if len(parts) < task.MaxParts*3/4 {
+			w.Errorf("a thousand tasks are in %d parts only", len(parts))
+		}
+	})
 }
