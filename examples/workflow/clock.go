@@ -2,10 +2,10 @@ package main
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"conclave/actor"
+	"conclave/shard"
 )
 
 // The clock of a part is its own process. It has the time for all of the part's
@@ -22,27 +22,23 @@ const (
 
 // What the clock is told.
 type (
-	changed struct{ key string } // the instance is at another step
+	changed struct{ key string } // the instance is at another step, or could not be kept
 	due     struct{ key string } // its time has come
 )
 
 // serve is the clock of a part. When the part has just been gained, whoever had it
 // before may have been at anything.
-func (e *engine) serve(part int) actor.Func {
+func (e *engine) serve(int) actor.Func {
 	return func(p *actor.Process) error {
-		select {
-		case <-e.opened: // parts can be gained before
-		case <-p.Done():
-			return context.Cause(p)
-		}
-		h := e.held(part)
-		if h == nil {
+		s, ok := shard.Kept[*store](p)
+		if !ok {
 			return errClosed
 		}
-		h.runs(p.Self()) // who keeps something from now on tells us; what was kept before is here
-		c := clock{e, h.store, make(map[string]*actor.Timer)}
-		for _, i := range h.store.list() {
-			c.look(p, i.Key, true)
+		c := clock{e.flow, s, make(map[string]*actor.Timer)}
+		for _, i := range s.list() {
+			if err := c.look(p, i.Key, true); err != nil {
+				return err
+			}
 		}
 		for {
 			m, err := p.Receive()
@@ -50,31 +46,46 @@ func (e *engine) serve(part int) actor.Func {
 				return err
 			}
 			if k, ok := actor.As[changed](m); ok {
-				c.look(p, k.key, false)
+				err = c.look(p, k.key, false)
 			} else if k, ok := actor.As[due](m); ok {
-				c.look(p, k.key, true)
+				err = c.look(p, k.key, true)
+			}
+			if err != nil {
+				return err // without its clock the part is given back: another may be able to write
 			}
 		}
 	}
 }
 
+// tellClock tells the clock of p's part that an instance has changed, or could not be kept.
+// The clock is there before any instance's process and ends after them.
+func tellClock(p *actor.Process, key string) {
+	if sp, part, ok := shard.Of(p); ok {
+		_ = sp.SendPart(p, part, changed{key}) // if it has ended all the same, so will the term
+	}
+}
+
 // clock has a timer for each instance that has something to do by itself.
 type clock struct {
-	e      *engine
+	flow   flow
 	store  *store
 	timers map[string]*actor.Timer
 }
 
 // look sets the timer of an instance by what is kept of it. With ring it is told first, if
-// it has something to do now.
-func (c *clock) look(p *actor.Process, key string, ring bool) {
+// it has something to do now. The error is the store's.
+func (c *clock) look(p *actor.Process, key string, ring bool) error {
 	if t := c.timers[key]; t != nil {
 		t.Stop()
 		delete(c.timers, key)
 	}
-	step, at := c.e.flow.todo(c.store.get(key))
+	i, err := c.store.get(key)
+	if err != nil {
+		return err
+	}
+	step, at := c.flow.todo(i)
 	if step == "" && at.IsZero() {
-		return
+		return nil
 	}
 	wait := again
 	if step == "" {
@@ -85,6 +96,7 @@ func (c *clock) look(p *actor.Process, key string, ring bool) {
 		wait = again
 	}
 	c.timers[key] = p.SendAfter(wait, p.Self(), due{key})
+	return nil
 }
 
 // wake sends an instance mail, which starts its process if it has none. Mail can have to
@@ -93,33 +105,9 @@ func (c *clock) wake(p *actor.Process, key string) {
 	p.Spawn(func(p *actor.Process) error {
 		ctx, cancel := context.WithTimeout(p, patience)
 		defer cancel()
-		_ = c.e.space.Send(ctx, key, wake{}) // the clock will look again; if the part goes, its next owner's does
+		if sp, _, ok := shard.Of(p); ok {
+			_ = sp.Send(ctx, key, wake{}) // the clock will look again; if the part goes, its next owner's does
+		}
 		return nil
 	})
-}
-
-// runs notes the clock's process.
-func (h *holding) runs(clock actor.PID) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.clock = clock
-}
-
-// tell tells the clock of a change. If there is none yet, it will see it.
-func (h *holding) tell(p *actor.Process, key string) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if !h.clock.IsZero() {
-		_ = p.Send(h.clock, changed{key}) // if it has ended, the part is given back
-	}
-}
-
-// broken gives the part back when its state cannot be written: the clock ends, without
-// which no part is held.
-func (h *holding) broken(p *actor.Process, err error) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if !h.clock.IsZero() && !errors.Is(err, errClosed) {
-		p.Exit(h.clock, err)
-	}
 }

@@ -124,7 +124,7 @@ func (st *story) open(names ...string) error {
 
 // args is a command line of a visitor.
 func (st *story) args(command string, args ...string) []string {
-	return append([]string{command, "-zk", st.zk, "-root", st.cfg.Root, "-parts", strconv.Itoa(demoParts)}, args...)
+	return append([]string{command, "-zk", st.zk, "-root", st.cfg.Root}, args...)
 }
 
 // visits has a visitor come, do something about some keys, and go.

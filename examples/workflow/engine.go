@@ -3,13 +3,10 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
-	"sync"
 	"time"
 	"unicode/utf8"
 
 	"conclave/actor"
-	"conclave/node"
 	"conclave/shard"
 )
 
@@ -21,80 +18,41 @@ const spaceName = "orders"
 type engine struct {
 	name  string // the node's
 	flow  flow
-	state string // the folder of all parts, which the nodes share
-	parts int
+	state string                               // the folder of all parts, which the nodes share
 	ask   func(context.Context, request) error // the backend
 	say   func(format string, args ...any)
-
-	opened chan struct{} // closed when space is there
-	space  *shard.Space
-
-	mu      sync.Mutex
-	holding map[int]*holding
 }
 
-// holding is a part that this node owns.
-type holding struct {
-	store *store
-
-	mu    sync.Mutex
-	clock actor.PID // the part's own process; zero: it has not begun
-}
-
-// join opens the space on a node, which becomes one of the peers.
-func (e *engine) join(ctx context.Context, n *node.Node, cfg shard.Config) (*shard.Space, error) {
-	e.opened, e.holding = make(chan struct{}), make(map[int]*holding)
-	cfg.Parts = e.parts
-	cfg.OnGain, cfg.OnLose = e.gain, e.lose
+// config is how a node with this engine opens the space. That makes it one of the peers.
+func (e *engine) config(cfg shard.Config) shard.Config {
+	cfg.OnGain, cfg.OnLose = e.gain, lose
 	cfg.Serve = e.serve
-	cfg.Entity = shard.Stateful[instance]{Load: e.load, Receive: e.receive}.Entity
-	sp, err := shard.Open(ctx, n, spaceName, cfg)
-	if err != nil {
-		return nil, err
-	}
-	e.space = sp
-	close(e.opened)
-	return sp, nil
+	cfg.Entity = shard.Stateful[instance]{Load: load, Receive: e.receive}.Entity
+	return cfg
 }
 
-// gain begins a term of a part.
+// gain begins a term of a part, and has its store at hand for all that runs in it.
 func (e *engine) gain(p *actor.Process, part int) error {
-	s, err := openStore(e.state, heading{Part: part, Parts: e.parts, Term: p.Term().Number()})
+	sp, _, ok := shard.Of(p)
+	if !ok {
+		return errClosed
+	}
+	s, err := openStore(e.state, heading{Part: part, Parts: sp.Parts(), Term: p.Term().Number()})
 	if err != nil {
 		return err
 	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.holding[part] = &holding{store: s}
+	if !shard.Keep(p, s) { // the term is over already
+		return s.close()
+	}
 	return nil
 }
 
 // lose ends it. All that has to be kept was kept at once.
-func (e *engine) lose(_ *actor.Process, part int, _ error) error {
-	e.mu.Lock()
-	h := e.holding[part]
-	delete(e.holding, part)
-	e.mu.Unlock()
-	if h == nil {
-		return nil
+func lose(p *actor.Process, _ int, _ error) error {
+	if s, ok := shard.Kept[*store](p); ok {
+		return s.close()
 	}
-	return h.store.close()
-}
-
-// held is a part that this node owns; nil if it does not.
-func (e *engine) held(part int) *holding {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.holding[part]
-}
-
-// of is the part of a key, which this node owns as long as the key's process runs.
-func (e *engine) of(key string) (*holding, error) {
-	part := shard.PartOf(key, e.parts)
-	if h := e.held(part); h != nil {
-		return h, nil
-	}
-	return nil, fmt.Errorf("part %d: %w", part, errClosed)
+	return nil
 }
 
 // What instances are told, and how they answer.
@@ -123,12 +81,12 @@ type (
 
 var errBadKey = errors.New("the key of an instance is some text in UTF-8, and not empty")
 
-func (e *engine) load(_ *actor.Process, key string) (instance, error) {
-	h, err := e.of(key)
-	if err != nil {
-		return instance{}, err
+func load(p *actor.Process, key string) (instance, error) {
+	s, ok := shard.Kept[*store](p)
+	if !ok {
+		return instance{}, errClosed
 	}
-	return h.store.get(key), nil
+	return s.get(key)
 }
 
 // receive handles one message. What it changes is kept before anything is done about it,
@@ -171,17 +129,17 @@ func (e *engine) happens(p *actor.Process, i *instance, event any) (refusal, err
 	if refusal != nil || next.Step == i.Step && len(next.Events) == len(i.Events) {
 		return refusal, nil
 	}
-	h, err := e.of(i.Key)
-	if err != nil {
-		return nil, err
+	s, ok := shard.Kept[*store](p)
+	if !ok {
+		return nil, errClosed
 	}
-	if err := h.store.keep(next); err != nil {
-		h.broken(p, err)
+	err = s.keep(next)
+	tellClock(p, i.Key)
+	if err != nil {
 		return nil, err
 	}
 	*i = next
 	e.say("%s: %s", i.Key, i.Step)
-	h.tell(p, i.Key)
 	return nil, nil
 }
 

@@ -55,9 +55,7 @@ func TestInstanceThatMovesWhileItWaitsIsWokenByItsNewOwner(t *testing.T) {
 				w.tells(v, "order-17", Start{time.Minute})
 				before := w.at(v, "order-17", "paid")
 				owner := w.node(before.Node)
-				w.mu.Lock()
-				held := w.engines[owner].held(shard.PartOf("order-17", worldParts))
-				w.mu.Unlock()
+				store := w.store("order-17")
 				switch way {
 				case "killed":
 					w.Kill(owner.Index())
@@ -78,7 +76,7 @@ func TestInstanceThatMovesWhileItWaitsIsWokenByItsNewOwner(t *testing.T) {
 				time.Sleep(2 * time.Second)
 				w.wants("order-17", "reserve charge release")
 				after := w.at(v, "order-17", "cancelled")
-				if err := held.store.keep(instance{Key: "order-17"}); !errors.Is(err, errClosed) {
+				if err := store.keep(instance{Key: "order-17"}); !errors.Is(err, errClosed) {
 					w.Errorf("the old owner's file: %v", err)
 				}
 				if after.Node == before.Node || after.Term <= before.Term {
@@ -240,10 +238,7 @@ func TestPartWhoseStateCannotBeWrittenIsGivenBack(t *testing.T) {
 		v := w.visitor()
 		w.tells(v, "order-17", Start{time.Hour})
 		before := w.at(v, "order-17", "paid")
-		w.mu.Lock()
-		h := w.engines[w.Node(0)].held(shard.PartOf("order-17", worldParts))
-		w.mu.Unlock()
-		if err := h.store.f.Close(); err != nil {
+		if err := w.store("order-17").f.Close(); err != nil {
 			w.Fatal(err)
 		}
 		w.tells(v, "order-17", Happened{"paid"})

@@ -21,7 +21,7 @@ func (p program) work(ctx context.Context) error {
 		return err
 	}
 	e := &engine{
-		name: n.ID().Name, flow: orders, state: p.state, parts: p.parts,
+		name: n.ID().Name, flow: orders, state: p.state,
 		ask: (&client{url: "http://" + p.address, patience: p.patience}).ask,
 		say: func(format string, args ...any) {
 			if p.verbose {
@@ -29,7 +29,7 @@ func (p program) work(ctx context.Context) error {
 			}
 		},
 	}
-	sp, err := e.join(ctx, n, shard.Config{Idle: p.idle, OnEvent: complain, Logger: p.cfg.Logger})
+	sp, err := shard.Open(ctx, n, spaceName, e.config(shard.Config{Parts: p.parts, Idle: p.idle, OnEvent: complain, Logger: p.cfg.Logger}))
 	if err == nil {
 		fmt.Println("Ready.")
 		tellParts(ctx, sp)
@@ -83,7 +83,7 @@ func (p program) visit(ctx context.Context) (*visitor, error) {
 		return nil, err
 	}
 	v := &visitor{n: n}
-	if v.sp, err = shard.Open(ctx, n, spaceName, shard.Config{Parts: p.parts, Watch: true, Logger: p.cfg.Logger}); err != nil {
+	if v.sp, err = shard.Open(ctx, n, spaceName, shard.Config{Watch: true, Logger: p.cfg.Logger}); err != nil {
 		v.leave()
 		return nil, err
 	}

@@ -117,14 +117,15 @@ func (s *store) load() error {
 	return nil
 }
 
-// get is an instance as it was last kept.
-func (s *store) get(key string) instance {
+// get is an instance as it was last kept. The error is keep's, once it had one: what the
+// disk says then is not known.
+func (s *store) get(key string) (instance, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if i, there := s.all[key]; there {
-		return i
+		return i, s.err
 	}
-	return instance{Key: key}
+	return instance{Key: key}, s.err
 }
 
 // list is all of them, in the order of their keys.

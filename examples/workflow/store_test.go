@@ -79,11 +79,14 @@ func TestWhatWasKeptIsThereInTheNextTerm(t *testing.T) {
 		t.Errorf("kept after it was closed: %v", err)
 	}
 	s = open(t, state, 9)
-	if got := holds(s); got != "a=paid b=reserve" || !s.get("a").Until.Equal(noon) {
-		t.Errorf("the next term holds %s, %+v", got, s.get("a"))
+	if got := holds(s); got != "a=paid b=reserve" {
+		t.Errorf("the next term holds %s", got)
 	}
-	if i := s.get("none"); i.Key != "none" || i.Step != "" {
-		t.Errorf("an instance that nobody started: %+v", i)
+	if i, err := s.get("a"); err != nil || !i.Until.Equal(noon) {
+		t.Errorf("the next term has %+v, %v", i, err)
+	}
+	if i, err := s.get("none"); err != nil || i.Key != "none" || i.Step != "" {
+		t.Errorf("an instance that nobody started: %+v, %v", i, err)
 	}
 	if all := files(t, state); len(all) != 2 || all["9.term"] != "" || strings.Count(all["9.log"], "\n") != 3 {
 		t.Errorf("the files are %q", all)
@@ -101,6 +104,9 @@ func TestWriterWhoseTermIsOverKeepsNothing(t *testing.T) {
 	}
 	if err := old.keep(instance{Key: "a", Step: "later"}); !errors.Is(err, errFenced) {
 		t.Errorf("kept by the old owner: %v", err)
+	}
+	if _, err := old.get("a"); !errors.Is(err, errFenced) {
+		t.Errorf("the old owner is told what it is: %v", err)
 	}
 	keep(t, young, "a=charge")
 	if got := holds(open(t, state, 8)); got != "a=charge" {
@@ -297,7 +303,11 @@ func TestNothingKeptIsLostWhileOwnersOverlap(t *testing.T) {
 			}
 			for k := range told {
 				var n int64
-				fmt.Sscan(s.get(fmt.Sprint(k)).Step, &n)
+				i, err := s.get(fmt.Sprint(k))
+				if err != nil {
+					t.Fatal(err)
+				}
+				fmt.Sscan(i.Step, &n)
 				if kept := told[k].Load(); n < kept {
 					t.Fatalf("round %d: term %d finds %d of key %d, and somebody was told that %d was kept", round, term, n, k, kept)
 				}
@@ -307,7 +317,8 @@ func TestNothingKeptIsLostWhileOwnersOverlap(t *testing.T) {
 				for n := 0; ; n++ {
 					k := n % len(told)
 					var last int64
-					fmt.Sscan(s.get(fmt.Sprint(k)).Step, &last)
+					i, _ := s.get(fmt.Sprint(k)) // keep has the error
+					fmt.Sscan(i.Step, &last)
 					if err := s.keep(instance{Key: fmt.Sprint(k), Step: fmt.Sprint(last + 1)}); err != nil {
 						if !errors.Is(err, errFenced) && !errors.Is(err, errClosed) {
 							t.Errorf("term %d: %v", term, err)

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"conclave/actor"
 	"conclave/conclavetest"
 	"conclave/shard"
 )
@@ -21,8 +22,8 @@ type world struct {
 	lost    func(request) bool // whether an answer of the backend gets lost; nil: none does
 	told    func(node int, e shard.Event)
 
-	mu      sync.Mutex
-	engines map[*conclavetest.Node]*engine
+	mu     sync.Mutex
+	stores map[int]*store // by part: the last that was opened
 }
 
 const worldParts = 16
@@ -32,7 +33,7 @@ func engines(t *testing.T, nodes int, f func(w *world)) {
 	t.Helper()
 	state := t.TempDir()
 	conclavetest.Run(t, 0, nodes, func(c *conclavetest.Cluster) {
-		w := &world{Cluster: c, backend: newBackend("", ""), state: state, engines: make(map[*conclavetest.Node]*engine)}
+		w := &world{Cluster: c, backend: newBackend("", ""), state: state, stores: make(map[int]*store)}
 		c.Setup(w.enter)
 		f(w)
 		c.Check(conclavetest.SoundHistory())
@@ -44,24 +45,32 @@ func engines(t *testing.T, nodes int, f func(w *world)) {
 
 // enter has a node take part.
 func (w *world) enter(n *conclavetest.Node) {
-	e := &engine{name: n.Name(), flow: orders, state: w.state, parts: worldParts, ask: w.ask(n), say: func(string, ...any) {}}
+	e := &engine{name: n.Name(), flow: orders, state: w.state, ask: w.ask(n), say: func(string, ...any) {}}
 	told := w.told
-	go func() {
-		_, err := e.join(n.Context(), n.Node, shard.Config{Idle: 2 * time.Second, OnEvent: func(ev shard.Event) {
-			if told != nil {
-				told(n.Index(), ev)
-			}
-		}})
-		if err != nil {
-			if n.Context().Err() == nil {
-				w.Errorf("%s: %v", n, err)
-			}
-			return
+	cfg := e.config(shard.Config{Parts: worldParts, Idle: 2 * time.Second, OnEvent: func(ev shard.Event) {
+		if told != nil {
+			told(n.Index(), ev)
 		}
+	}})
+	cfg.OnGain = func(p *actor.Process, part int) error {
+		err := e.gain(p, part)
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		w.engines[n] = e
+		w.stores[part], _ = shard.Kept[*store](p)
+		return err
+	}
+	go func() {
+		if _, err := shard.Open(n.Context(), n.Node, spaceName, cfg); err != nil && n.Context().Err() == nil {
+			w.Errorf("%s: %v", n, err)
+		}
 	}()
+}
+
+// store is the last that was opened of the part of a key.
+func (w *world) store(key string) *store {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.stores[shard.PartOf(key, worldParts)]
 }
 
 // ask is a node's way to the backend, which takes a while.
@@ -90,7 +99,7 @@ func (w *world) ask(n *conclavetest.Node) func(context.Context, request) error {
 func (w *world) visitor() *visitor {
 	w.Helper()
 	g := w.Guest("visitor")
-	sp, err := shard.Open(w.Context(), g.Node, spaceName, shard.Config{Parts: worldParts, Watch: true})
+	sp, err := shard.Open(w.Context(), g.Node, spaceName, shard.Config{Watch: true})
 	if err != nil {
 		w.Fatal(err)
 	}
