@@ -46,9 +46,9 @@ func (c *client) talk(ctx context.Context, method string, body []byte) ([]byte, 
 	answer, err := http.DefaultClient.Do(r)
 	if err != nil {
 		if ctx.Err() != nil {
-			err = context.Cause(ctx)
+			return nil, context.Cause(ctx)
 		}
-		return nil, err
+		return nil, fmt.Errorf("the backend is not there (\"workflow backend\" starts one): %w", err)
 	}
 	defer answer.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(answer.Body, 4<<20))

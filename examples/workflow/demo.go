@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -83,6 +84,9 @@ func (p program) play(ctx context.Context, s *stage, dir string) error {
 		go zk.Serve(l)
 		p.zk = l.Addr().String()
 		s.say("A ZooKeeper for development runs in this process, at %s.", p.zk)
+	} else { // what else there is under this root is let alone
+		p.cfg.Root += "-demo-" + rand.Text()[:8]
+		s.say("It is all under %s in ZooKeeper, and stays there.", p.cfg.Root)
 	}
 	p.cfg.ZooKeeper, p.cfg.SessionTimeout, p.parts = servers(p.zk), demoSession, demoParts
 	st := &story{stage: s, program: p, ctx: ctx, dir: dir, nodes: make(map[string]*player), began: time.Now()}

@@ -30,7 +30,7 @@ func TestMain(m *testing.M) {
 func command(ctx context.Context, args ...string) *exec.Cmd {
 	c := exec.CommandContext(ctx, os.Args[0], args...)
 	// With the race detector a program sleeps a second before it exits.
-	c.Env = append(os.Environ(), "CONCLAVE_TEST_MAIN=1", "GORACE=atexit_sleep_ms=0", "CONCLAVE_ZK=")
+	c.Env = append(os.Environ(), "CONCLAVE_TEST_MAIN=1", "GORACE=atexit_sleep_ms=0", "CONCLAVE_ZK=127.0.0.1:1")
 	return c
 }
 
@@ -105,7 +105,10 @@ func TestProgramsByHand(t *testing.T) {
 		}
 		return said
 	}
+	run(1, "there was never a node", "status", "-wait", "1s", "order-17")
 	nodes := map[string]*exec.Cmd{"n1": node("n1"), "n2": node("n2")}
+	run(1, "it has 64 parts, not 32: all nodes", "node", "-state", state, "-parts", "32")
+	run(1, "share one folder, and this one's is "+state+"/elsewhere", "node", "-state", state+"/elsewhere")
 	run(0, "order-17: reserve (n", "start", "order-17")
 	run(1, "order-18: there is no such instance", "status", "order-18")
 	run(1, "no such event", "send", "order-17", "lost")
@@ -147,6 +150,29 @@ func TestProgramsByHand(t *testing.T) {
 	}
 }
 
+// Somebody who has forgotten ZooKeeper is told, and it goes on when it is there.
+func TestNodeTellsThatItWaitsForZooKeeper(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	c := command(ctx, "node", "-zk", "127.0.0.1:1", "-state", t.TempDir())
+	out, err := c.StdoutPipe()
+	if err == nil {
+		err = c.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil || !strings.HasPrefix(line, "ZooKeeper does not answer at 127.0.0.1:1; ") {
+		t.Errorf("it says %q (%v)", line, err)
+	}
+	_ = c.Process.Signal(syscall.SIGTERM)
+	if _ = c.Wait(); c.ProcessState.ExitCode() != 1 {
+		t.Errorf("it left so: %v", c.ProcessState)
+	}
+}
+
 func TestBadCommandLinesAreRefused(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -161,9 +187,11 @@ func TestBadCommandLinesAreRefused(t *testing.T) {
 		{2, "workflow demo", []string{"send", "order-17"}},
 		{2, "not defined", []string{"node", "-x"}},
 		{2, "-wait -1s", []string{"status", "-wait", "-1s", "order-17"}},
-		{2, "0 parts", []string{"node", "-parts", "0"}},
+		{2, "workflow: -parts 0: one is the least\nworkflow: workflow demo", []string{"node", "-parts", "0"}},
 		{2, "configuration", []string{"node", "-name", "a/b"}},
-		{1, "refused", []string{"table", "-backend", "127.0.0.1:1"}},
+		{1, `"workflow backend" starts one`, []string{"table", "-backend", "127.0.0.1:1"}},
+		{1, `"conclave dev" is one`, []string{"status", "-wait", "300ms", "-zk", "127.0.0.1:1", "order-17"}},
+		{1, "the state folder: ", []string{"node", "-state", os.Args[0]}},
 		{0, "-session-timeout", []string{"-h"}},
 	} {
 		if said, code := shell(t, test.args...); code != test.code || !strings.Contains(said, test.says) {

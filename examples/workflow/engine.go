@@ -19,12 +19,16 @@ type engine struct {
 	name  string // the node's
 	flow  flow
 	state string                               // the folder of all parts, which the nodes share
+	named string                               // its name
 	ask   func(context.Context, request) error // the backend
 	say   func(format string, args ...any)
 }
 
-// config is how a node with this engine opens the space. That makes it one of the peers.
+// config is how a node with this engine opens the space. That makes it one of the peers:
+// if it has the folder of the first.
 func (e *engine) config(cfg shard.Config) shard.Config {
+	cfg.Needs = map[string]string{folderLabel: e.named}
+	cfg.Labels = cfg.Needs
 	cfg.OnGain, cfg.OnLose = e.gain, lose
 	cfg.Serve = e.serve
 	cfg.Entity = shard.Stateful[instance]{Load: load, Receive: e.receive}.Entity
@@ -36,6 +40,9 @@ func (e *engine) gain(p *actor.Process, part int) error {
 	sp, _, ok := shard.Of(p)
 	if !ok {
 		return errClosed
+	}
+	if err := sameFolder(e.state, e.named); err != nil {
+		return err
 	}
 	s, err := openStore(e.state, heading{Part: part, Parts: sp.Parts(), Term: p.Term().Number()})
 	if err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -246,6 +247,33 @@ func TestPartWhoseStateCannotBeWrittenIsGivenBack(t *testing.T) {
 		if after.Term <= before.Term {
 			w.Errorf("it was in term %d, and ended in term %d", before.Term, after.Term)
 		}
+		w.wants("order-17", "reserve charge ship")
+	})
+}
+
+// Without its folder a node would know of nothing, and say so to whoever asks.
+func TestFolderThatIsTakenAwayIsWaitedFor(t *testing.T) {
+	engines(t, 2, func(w *world) {
+		v := w.visitor()
+		w.tells(v, "order-17", Start{time.Hour})
+		before := w.at(v, "order-17", "paid")
+		if err := os.Rename(w.state, w.state+".away"); err != nil {
+			w.Fatal(err)
+		}
+		w.Kill(w.node(before.Node).Index())
+		ctx, cancel := context.WithTimeout(w.Context(), time.Minute)
+		defer cancel()
+		if s, err := v.tell(ctx, "order-17", Look{}); err == nil || s.Refused != "" {
+			w.Errorf("somebody answers: %+v", s)
+		}
+		if _, err := os.Stat(w.state); !errors.Is(err, os.ErrNotExist) {
+			w.Errorf("another was made: %v", err)
+		}
+		if err := os.Rename(w.state+".away", w.state); err != nil {
+			w.Fatal(err)
+		}
+		w.tells(v, "order-17", Happened{"paid"})
+		w.at(v, "order-17", "done")
 		w.wants("order-17", "reserve charge ship")
 	})
 }

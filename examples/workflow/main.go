@@ -46,7 +46,7 @@ import (
 )
 
 // errUsage is about the command line.
-var errUsage = errors.New("workflow demo | backend | node | start KEY... | send KEY... EVENT | status KEY... | table (workflow -h tells the flags)")
+var errUsage = errors.New("workflow demo | backend | node | start KEY... | send KEY... EVENT | status KEY... | table; workflow -h tells the flags")
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -55,12 +55,17 @@ func main() {
 	err := run(ctx, os.Args[1:])
 	switch {
 	case errors.Is(err, errUsage), errors.Is(err, node.ErrConfig), errors.Is(err, shard.ErrConfig):
-		fmt.Fprintln(os.Stderr, "workflow:", err)
+		tell(err)
 		os.Exit(2)
 	case err != nil && !errors.Is(err, flag.ErrHelp):
-		fmt.Fprintln(os.Stderr, "workflow:", strings.ReplaceAll(err.Error(), "\n", "\nworkflow: "))
+		tell(err)
 		os.Exit(1)
 	}
+}
+
+// tell tells of errors, each on a line.
+func tell(err error) {
+	fmt.Fprintln(os.Stderr, "workflow:", strings.ReplaceAll(err.Error(), "\n", "\nworkflow: "))
 }
 
 // program is what the command line says.
@@ -83,13 +88,13 @@ func run(ctx context.Context, args []string) error {
 	var p program
 	fs := flag.NewFlagSet("workflow", flag.ContinueOnError)
 	fs.SetOutput(io.Discard)
-	fs.StringVar(&p.zk, "zk", os.Getenv("CONCLAVE_ZK"), "ZooKeeper `servers`, host:port,...; default $CONCLAVE_ZK, then 127.0.0.1:2181; the demo brings its own")
+	fs.StringVar(&p.zk, "zk", os.Getenv("CONCLAVE_ZK"), "ZooKeeper `servers`, host:port,...; default $CONCLAVE_ZK, then 127.0.0.1:2181; the demo brings its own unless this is given")
 	fs.StringVar(&p.cfg.Root, "root", node.DefaultRoot, "znode that the cluster lives under")
 	fs.StringVar(&p.cfg.Listen, "listen", "", "`address` for links from other nodes (default a free port on loopback)")
 	fs.StringVar(&p.cfg.Name, "name", "", "the node's `name`, for people")
 	fs.DurationVar(&p.cfg.SessionTimeout, "session-timeout", 10*time.Second, "ZooKeeper session timeout: bounds how long a dead node goes unnoticed")
 	secret := fs.String("secret", os.Getenv("CONCLAVE_SECRET"), "what all nodes must know to link; default $CONCLAVE_SECRET")
-	fs.StringVar(&p.state, "state", "workflow.state", "`folder` of the instances, which all nodes share")
+	fs.StringVar(&p.state, "state", "workflow.state", "`folder` of the instances, the same one for all nodes")
 	fs.IntVar(&p.parts, "parts", 64, "into how many parts the keys are divided, the same for all, for ever")
 	fs.DurationVar(&p.idle, "idle", 10*time.Second, "how long an instance keeps its process while there is nothing to do")
 	fs.StringVar(&p.address, "backend", "127.0.0.1:8091", "`address` of the backend")
@@ -116,11 +121,11 @@ func run(ctx context.Context, args []string) error {
 	}
 	switch {
 	case err != nil:
-		return fmt.Errorf("%w: %w", errUsage, err)
+		return fmt.Errorf("%w\n%w", err, errUsage)
 	case p.parts <= 0:
-		return fmt.Errorf("%w: %d parts", errUsage, p.parts)
+		return fmt.Errorf("-parts %d: one is the least\n%w", p.parts, errUsage)
 	case p.wait <= 0 || p.patience <= 0 || p.within <= 0:
-		return fmt.Errorf("%w: -wait %v, -patience %v, -within %v: each must be some time", errUsage, p.wait, p.patience, p.within)
+		return fmt.Errorf("-wait %v, -patience %v, -within %v: each must be some time\n%w", p.wait, p.patience, p.within, errUsage)
 	}
 	if *record != "" {
 		f, err := history.OpenFile(*record) // each event is written at once, so nobody need close it
@@ -134,6 +139,11 @@ func run(ctx context.Context, args []string) error {
 	p.cfg.ZooKeeper = servers(p.zk)
 	switch n := fs.NArg(); {
 	case command == "demo" && n == 0:
+		given := false
+		fs.Visit(func(f *flag.Flag) { given = given || f.Name == "zk" })
+		if !given { // whatever the environment says
+			p.zk = ""
+		}
 		return p.demo(ctx)
 	case command == "backend" && n == 0:
 		return newBackend(p.stall, p.delay).serve(ctx, p.address)

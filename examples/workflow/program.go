@@ -1,12 +1,12 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"strings"
+	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"conclave/node"
@@ -16,21 +16,31 @@ import (
 // work is one node of the engine, until ctx ends. Then it finishes what it has begun,
 // and the others take its parts over.
 func (p program) work(ctx context.Context) error {
+	named, err := openFolder(p.state)
+	if err != nil {
+		return fmt.Errorf("the state folder: %w", err)
+	}
+	zk := connection{servers: p.zk, tells: true}
+	p.cfg.OnEvent = zk.hear
 	n, err := node.Start(ctx, p.cfg)
 	if err != nil {
 		return err
 	}
 	e := &engine{
-		name: n.ID().Name, flow: orders, state: p.state,
-		ask: (&client{url: "http://" + p.address, patience: p.patience}).ask,
+		name: n.ID().Name, flow: orders, state: p.state, named: named, ask: telling(p.backend().ask),
 		say: func(format string, args ...any) {
 			if p.verbose {
 				fmt.Printf(format+"\n", args...)
 			}
 		},
 	}
+	wait := time.AfterFunc(time.Second, zk.waits)
 	sp, err := shard.Open(ctx, n, spaceName, e.config(shard.Config{Parts: p.parts, Idle: p.idle, OnEvent: complain, Logger: p.cfg.Logger}))
-	if err == nil {
+	wait.Stop()
+	switch {
+	case errors.Is(err, shard.ErrMismatch):
+		err = fmt.Errorf("%w: all nodes under one -root must have the same -parts and share one folder, and this one's is %s", err, absolute(p.state))
+	case err == nil:
 		fmt.Println("Ready.")
 		tellParts(ctx, sp)
 	}
@@ -42,11 +52,39 @@ func (p program) work(ctx context.Context) error {
 	return errors.Join(err, n.Stop(leaving))
 }
 
-// complain tells of what goes wrong with a part.
+func (p program) backend() *client {
+	return &client{url: "http://" + p.address, patience: p.patience}
+}
+
+// telling tells when the backend is silent, and when it is not any more.
+func telling(ask func(context.Context, request) error) func(context.Context, request) error {
+	var silent atomic.Bool
+	return func(ctx context.Context, r request) error {
+		err := ask(ctx, r)
+		switch {
+		case err == nil, errors.Is(err, errStale):
+			if silent.CompareAndSwap(true, false) {
+				fmt.Println("The backend answers again.")
+			}
+		case ctx.Err() == nil && silent.CompareAndSwap(false, true):
+			fmt.Printf("No answer; what was to be done is tried again until there is one: %v\n", err)
+		}
+		return err
+	}
+}
+
+// complain tells of what goes wrong with a part. What concerns all of them Open returns.
 func complain(e shard.Event) {
-	if e.Err != nil && e.Kind != shard.Lost || e.Kind == shard.Stuck || e.Kind == shard.Unstuck {
+	if e.Part >= 0 && (e.Err != nil && e.Kind != shard.Lost || e.Kind == shard.Stuck || e.Kind == shard.Unstuck) {
 		fmt.Printf("Part %d %s: %v\n", e.Part, e.Kind, e.Err)
 	}
+}
+
+func absolute(path string) string {
+	if abs, err := filepath.Abs(path); err == nil {
+		return abs
+	}
+	return path
 }
 
 // tellParts says how many parts the node owns, whenever that has changed, until ctx ends.
@@ -77,7 +115,8 @@ type visitor struct {
 }
 
 func (p program) visit(ctx context.Context) (*visitor, error) {
-	p.cfg.Guest, p.cfg.Listen, p.cfg.Name, p.cfg.History = true, "", "visitor", nil
+	zk := connection{servers: p.zk}
+	p.cfg.Guest, p.cfg.Listen, p.cfg.Name, p.cfg.History, p.cfg.OnEvent = true, "", "visitor", nil, zk.hear
 	n, err := node.Start(ctx, p.cfg)
 	if err != nil {
 		return nil, err
@@ -85,7 +124,10 @@ func (p program) visit(ctx context.Context) (*visitor, error) {
 	v := &visitor{n: n}
 	if v.sp, err = shard.Open(ctx, n, spaceName, shard.Config{Watch: true, Logger: p.cfg.Logger}); err != nil {
 		v.leave()
-		return nil, err
+		if zk.up.Load() {
+			return nil, fmt.Errorf("%w: there was never a node under %s: \"workflow node\" is one", err, p.cfg.Root)
+		}
+		return nil, fmt.Errorf("%w: %s", err, zk.missing())
 	}
 	return v, nil
 }
@@ -171,12 +213,9 @@ func (s Status) String() string {
 
 // printTable prints what the backend has counted.
 func (p program) printTable(ctx context.Context) error {
-	t, err := (&client{url: "http://" + p.address, patience: p.patience}).table(ctx)
+	t, err := p.backend().table(ctx)
 	if err == nil {
 		fmt.Print(t)
 	}
 	return err
 }
-
-// servers are those that a flag names.
-func servers(zk string) []string { return strings.Split(cmp.Or(zk, "127.0.0.1:2181"), ",") }

@@ -45,7 +45,12 @@ func engines(t *testing.T, nodes int, f func(w *world)) {
 
 // enter has a node take part.
 func (w *world) enter(n *conclavetest.Node) {
-	e := &engine{name: n.Name(), flow: orders, state: w.state, ask: w.ask(n), say: func(string, ...any) {}}
+	named, err := openFolder(w.state)
+	if err != nil {
+		w.Error(err)
+		return
+	}
+	e := &engine{name: n.Name(), flow: orders, state: w.state, named: named, ask: w.ask(n), say: func(string, ...any) {}}
 	told := w.told
 	cfg := e.config(shard.Config{Parts: worldParts, Idle: 2 * time.Second, OnEvent: func(ev shard.Event) {
 		if told != nil {
