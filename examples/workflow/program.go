@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"os"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -35,7 +37,7 @@ func (p program) work(ctx context.Context) error {
 		},
 	}
 	wait := time.AfterFunc(time.Second, zk.waits)
-	sp, err := shard.Open(ctx, n, spaceName, e.config(shard.Config{Parts: p.parts, Idle: p.idle, OnEvent: complain, Logger: p.cfg.Logger}))
+	sp, err := shard.Open(ctx, n, spaceName, e.config(shard.Config{Parts: p.parts, Idle: p.idle, OnEvent: (&complaints{out: os.Stdout}).hear, Logger: p.cfg.Logger}))
 	wait.Stop()
 	switch {
 	case errors.Is(err, shard.ErrMismatch):
@@ -46,10 +48,7 @@ func (p program) work(ctx context.Context) error {
 	}
 	leaving, cancel := context.WithTimeout(context.Background(), 15*time.Second)
 	defer cancel()
-	if sp != nil {
-		err = errors.Join(err, sp.Close(leaving))
-	}
-	return errors.Join(err, n.Stop(leaving))
+	return errors.Join(err, n.Stop(leaving)) // which gives the parts up, in order
 }
 
 func (p program) backend() *client {
@@ -73,11 +72,37 @@ func telling(ask func(context.Context, request) error) func(context.Context, req
 	}
 }
 
-// complain tells of what goes wrong with a part. What concerns all of them Open returns.
-func complain(e shard.Event) {
-	if e.Part >= 0 && (e.Err != nil && e.Kind != shard.Lost || e.Kind == shard.Stuck || e.Kind == shard.Unstuck) {
-		fmt.Printf("Part %d %s: %v\n", e.Part, e.Kind, e.Err)
+// complaints tells of what goes wrong with parts: once, however often it is tried. What
+// concerns all of them Open returns.
+type complaints struct {
+	out io.Writer
+
+	mu   sync.Mutex
+	told map[int]string // by part: the last
+}
+
+func (c *complaints) hear(e shard.Event) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case e.Kind == shard.Gained:
+		delete(c.told, e.Part)
+		return
+	case e.Part < 0, e.Kind == shard.Lost, e.Err == nil && e.Kind != shard.Stuck && e.Kind != shard.Unstuck:
+		return
 	}
+	text := fmt.Sprintf("Part %d: %s", e.Part, e.Kind)
+	if e.Err != nil {
+		text = fmt.Sprintf("%s: %v", text, e.Err)
+	}
+	if c.told[e.Part] == text {
+		return
+	}
+	if c.told == nil {
+		c.told = make(map[int]string)
+	}
+	c.told[e.Part] = text
+	fmt.Fprintln(c.out, text)
 }
 
 func absolute(path string) string {
