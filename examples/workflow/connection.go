@@ -21,11 +21,11 @@ func (c *connection) hear(e node.Event) {
 	switch e.Kind {
 	case node.SessionUp, node.SessionResumed:
 		if !c.up.Swap(true) && c.was.Swap(true) && c.tells {
-			fmt.Println("ZooKeeper answers again.")
+			fmt.Println("Connected to ZooKeeper again.")
 		}
 	case node.SessionSuspended, node.SessionLost:
 		if c.up.Swap(false) && c.tells {
-			fmt.Println("ZooKeeper does not answer. Unless it soon does, this node owns nothing.")
+			fmt.Println("Disconnected from ZooKeeper: unless that ends soon, this node owns nothing.")
 		}
 	}
 }

@@ -22,9 +22,9 @@
 // backend is asked at least once, under an id for each message, which makes it once, and
 // with the number of the part's term, by which it refuses whoever comes late.
 //
-// There is no server but ZooKeeper ("conclave dev" will do). The nodes share a folder,
-// so they are on one machine; state for several machines belongs into a database that
-// all of them reach, with the term's number as its fence.
+// There is no server but ZooKeeper ("conclave dev" will do). The nodes share a folder
+// (folder.go), so they are on one machine; state for several machines belongs into a
+// database that all of them reach, with the term's number as its fence.
 package main
 
 import (

@@ -18,15 +18,17 @@ import (
 // work is one node of the engine, until ctx ends. Then it finishes what it has begun,
 // and the others take its parts over.
 func (p program) work(ctx context.Context) error {
-	named, err := openFolder(p.state)
-	if err != nil {
-		return fmt.Errorf("the state folder: %w", err)
-	}
 	zk := connection{servers: p.zk, tells: true}
 	p.cfg.OnEvent = zk.hear
 	n, err := node.Start(ctx, p.cfg)
 	if err != nil {
 		return err
+	}
+	named, err := openFolder(p.state)
+	if err != nil {
+		bye, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		return errors.Join(fmt.Errorf("the state folder: %w", err), n.Stop(bye))
 	}
 	e := &engine{
 		name: n.ID().Name, flow: orders, state: p.state, named: named, ask: telling(p.backend().ask),
@@ -48,7 +50,10 @@ func (p program) work(ctx context.Context) error {
 	}
 	leaving, cancel := context.WithTimeout(context.Background(), 15*time.Second)
 	defer cancel()
-	return errors.Join(err, n.Stop(leaving)) // which gives the parts up, in order
+	if sp != nil && zk.up.Load() { // without ZooKeeper nothing can be given up in order
+		err = errors.Join(err, sp.Close(leaving))
+	}
+	return errors.Join(err, n.Stop(leaving))
 }
 
 func (p program) backend() *client {

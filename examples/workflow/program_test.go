@@ -55,7 +55,7 @@ func TestNodeLeavesInOrderAlsoWithoutZooKeeper(t *testing.T) {
 		t.Fatal(err)
 	}
 	lines := bufio.NewReader(out)
-	for _, want := range []string{"Has 64 of", "ZooKeeper does not answer."} {
+	for _, want := range []string{"Has 64 of", "Disconnected from ZooKeeper:"} {
 		for line := ""; !strings.HasPrefix(line, want); {
 			if line, err = lines.ReadString('\n'); err != nil {
 				t.Fatalf("it does not say %q: %v", want, err)

@@ -29,6 +29,16 @@ type count struct {
 	Known    int // requests without effect: the message's id was known
 }
 
+// of is the count of one kind.
+func (t table) of(step string) count {
+	for _, c := range t.Steps {
+		if c.Step == step {
+			return c
+		}
+	}
+	return count{Step: step}
+}
+
 func (b *backend) table() table {
 	b.mu.Lock()
 	defer b.mu.Unlock()
