@@ -41,6 +41,8 @@ type Node struct {
 	held   map[actor.Term]actor.PID // what is held here, for peers that link later
 	ending map[actor.PID]struct{}   // registered by hand, to be dropped when they end
 
+	beforeEnd map[*func(context.Context)]struct{} // guarded by mu
+
 	moves     *moveTable
 	transfers map[string]struct{} // under way, from here
 	begun     chan struct{}       // closed when Start has put everything together
@@ -233,6 +235,7 @@ func (n *Node) stop(ctx context.Context) error {
 	note("stop processes", err)
 	n.links.ended.Store(err == nil)
 	n.follows.close()
+	n.lastWords(polite)
 	note("flush", n.links.close(ctx))
 	if err = n.keeper.Close(ctx); err == nil {
 		n.guarded.over()

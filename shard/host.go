@@ -33,6 +33,7 @@ type host struct {
 	holdings map[int]*holding
 	resign   bool            // everything is to be given up at once
 	waiting  []chan struct{} // told when nothing is held
+	quiet    []chan struct{} // told when no term lasts
 }
 
 // What comes into the inbox beside what tenancies say.
@@ -56,8 +57,9 @@ type (
 		op    uint64
 		lease *keeper.Lease
 	}
-	waits     struct{ ch chan struct{} }
-	giveUpAll struct{}
+	waits      struct{ ch chan struct{} }
+	waitsQuiet struct{ ch chan struct{} }
+	giveUpAll  struct{}
 )
 
 // maxRequests is how many requests of a space are under way at a time.
@@ -138,7 +140,7 @@ func (h *host) run() {
 			l.Release()
 		}
 	}
-	for _, ch := range h.waiting { // the node has stopped: nothing is held any more
+	for _, ch := range append(h.waiting, h.quiet...) { // the node has stopped: nothing is held any more
 		close(ch)
 	}
 	h.mu.Lock()
@@ -150,6 +152,8 @@ func (h *host) run() {
 		case newLease:
 			i.lease.Release()
 		case waits:
+			close(i.ch)
+		case waitsQuiet:
 			close(i.ch)
 		}
 	}
@@ -207,6 +211,8 @@ func (h *host) take(item any) {
 		h.newLease(h.holdings[i.part], i)
 	case waits:
 		h.waiting = append(h.waiting, i.ch)
+	case waitsQuiet:
+		h.quiet = append(h.quiet, i.ch)
 	case giveUpAll:
 		h.resign = true
 		for _, p := range h.holdings {
@@ -274,20 +280,41 @@ func (h *host) finished() bool {
 	return true
 }
 
-// tellWaiting tells who waits for this node to hold nothing.
+// tellWaiting tells who waits for this node to hold nothing, or to have no terms.
 func (h *host) tellWaiting() {
-	if len(h.waiting) == 0 {
+	if len(h.waiting)+len(h.quiet) == 0 {
 		return
 	}
+	holds, quiet := false, true
 	for _, p := range h.holdings {
-		if p.t != nil || p.state.wanted || p.state.phase != idle {
-			return
+		holds = holds || p.t != nil || p.state.wanted || p.state.phase != idle
+		quiet = quiet && p.t == nil
+	}
+	tell := func(all *[]chan struct{}) {
+		for _, ch := range *all {
+			close(ch)
 		}
+		*all = nil
 	}
-	for _, ch := range h.waiting {
-		close(ch)
+	if !holds {
+		tell(&h.waiting)
 	}
-	h.waiting = nil
+	if quiet {
+		tell(&h.quiet)
+	}
+}
+
+// lastWords waits until no term lasts any more: all that ran has ended, and that is to
+// be recorded. It asks ZooKeeper nothing.
+func (h *host) lastWords(ctx context.Context) {
+	ch := make(chan struct{})
+	if !h.post(waitsQuiet{ch}) {
+		return
+	}
+	select {
+	case <-ch:
+	case <-ctx.Done():
+	}
 }
 
 // wait waits until this node holds nothing.

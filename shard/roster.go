@@ -157,7 +157,7 @@ func (r *roster) begun(ctx context.Context) error {
 // prepare makes what the space needs, or compares it with what is there.
 func (r *roster) prepare(ctx context.Context) error {
 	paths := r.sp.k.Paths()
-	if r.sp.cfg.Watch && r.sp.settings().Parts == 0 {
+	if r.sp.cfg.Watch && r.sp.cfg.Parts == 0 {
 		if err := r.begun(ctx); err != nil {
 			return err
 		}

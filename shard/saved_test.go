@@ -3,6 +3,7 @@ package shard_test
 import (
 	"context"
 	"errors"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -159,6 +160,43 @@ func TestOnLoseOfANodeThatStopsMayStillAct(t *testing.T) {
 		w.Stop(0)
 		if d := w.Now() - began; lost.Load() != 7 || d > time.Second {
 			w.Errorf("OnLose was called %d times, and the node took %v to stop", lost.Load(), d)
+		}
+	})
+}
+
+// A history that says when a term ended must not say so after the session has.
+func TestNodeThatStopsHasEndedItsTermsBeforeItsSession(t *testing.T) {
+	var mu sync.Mutex
+	var late []shard.Event
+	stopped := false
+	cfg := shard.Config{Parts: 64}
+	cfg.OnEvent = func(e shard.Event) {
+		mu.Lock()
+		defer mu.Unlock()
+		if e.Kind == shard.Lost && stopped {
+			late = append(late, e)
+		}
+	}
+	space(t, 1, cfg, func(w *world) {
+		for range 20 {
+			w.balanced(64, 1)
+			before := w.told(shard.Lost)
+			w.Stop(0)
+			mu.Lock()
+			stopped = true
+			mu.Unlock()
+			if n := w.told(shard.Lost) - before; n != 64 {
+				w.Errorf("%d of 64 terms have ended when the node has stopped", n)
+			}
+			time.Sleep(time.Minute)
+			mu.Lock()
+			stopped = false
+			mu.Unlock()
+			w.Start(0)
+		}
+		w.balanced(64, 1)
+		if len(late) > 0 {
+			w.Errorf("%d terms ended after their node had stopped", len(late))
 		}
 	})
 }

@@ -28,6 +28,7 @@ type Space struct {
 	ending sync.Once
 	over   chan struct{} // closed when nothing is left of it
 	host   *host
+	forget func() // that the node tells the host of its end
 	done   sync.WaitGroup
 	opened chan struct{} // closed when the settings are known, or cannot be
 	err    error         // why they cannot
@@ -99,6 +100,7 @@ func Open(ctx context.Context, n *node.Node, name string, cfg Config) (*Space, e
 		time.AfterFunc(askPatience, func() { close(sp.shut) })
 	}))
 	sp.host = newHost(sp)
+	sp.forget = n.BeforeEnd(sp.host.lastWords)
 	sp.done.Go((&roster{sp: sp}).run)
 	sp.done.Go(sp.follow)
 	if cfg.Entity != nil && cfg.Idle > 0 {
@@ -272,6 +274,7 @@ func (sp *Space) end() {
 			sp.mu.Lock()
 			sp.cancel()
 			sp.mu.Unlock()
+			sp.forget()
 			sp.done.Wait()
 			sp.n.System().Exit(sp.door, actor.Shutdown)
 			for i := range sp.routes {
