@@ -88,8 +88,9 @@
 //   - Between keys there is no order, as ever, and List is in order of the dispatchers'
 //     clocks.
 //   - Each working node has a worker in each part, which has its share of the slots, and
-//     at least one. A node with fewer slots than parts is given more than it can run at
-//     a time; what is too much waits there.
+//     at least one. A node with fewer slots than parts (or fewer for a kind) is given more
+//     than it can run at a time; what is too much waits there, for 10 s at most. Then
+//     it goes back, which uses up no attempt, and others may have it.
 //
 // Two to four times as many parts as there will be dispatching nodes share out evenly.
 // Each part costs a lease on each working node. Each dispatching node commits for

@@ -3,6 +3,7 @@ package task
 import (
 	"bytes"
 	"fmt"
+	"time"
 
 	"conclave/actor"
 )
@@ -69,8 +70,10 @@ func (w *worker) schedule() {
 		return // it is being lost, and what waits goes back
 	}
 	var wait []*attempt // those that are passed over
-	all := w.review
-	w.review = false
+	all := w.review || !w.crowdedAt.IsZero() && !time.Now().Before(w.crowdedAt)
+	if all {
+		w.review, w.crowdedAt = false, time.Time{} // it is found anew
+	}
 	i := 0
 	for ; i < len(w.queue) && (all || w.used < w.cfg.Slots || len(w.takers) > 0); i++ {
 		r := w.queue[i]
@@ -83,9 +86,12 @@ func (w *worker) schedule() {
 		case k == nil || k.handler == nil:
 			w.ends(r, outcome{How: howReleased})
 			w.reports.changed, w.reports.urgent = true, true // or it is given to us again
-		case w.used < w.cfg.Slots && k.used < k.limit(w.cfg.Slots) && w.room.enter(w, r.a.Kind):
+		case w.used >= w.cfg.Slots || k.used >= k.limit(w.cfg.Slots):
+			wait = append(wait, r)
+		case w.room.enter(w, r.a.Kind):
 			r.handler = k.handler
 			w.launch(r)
+		case w.crowded(r, k):
 		default:
 			wait = append(wait, r)
 		}
@@ -98,6 +104,39 @@ func (w *worker) schedule() {
 		w.queue = nil
 	default:
 		w.queue = w.queue[i:]
+	}
+}
+
+// crowdPatience is how long a task waits for room on its node before others may have
+// it: what takes the node's slots may take them for long, or for ever.
+const crowdPatience = 10 * time.Second
+
+// crowded gives a task back that has found no room on the node for long. No more of its
+// kind are offered to be done until there may be some.
+func (w *worker) crowded(r *attempt, k *kind) bool {
+	now := time.Now()
+	if r.crowded.IsZero() {
+		r.crowded = now
+	}
+	if due := r.crowded.Add(crowdPatience); now.Before(due) {
+		if w.crowdedAt.IsZero() || due.Before(w.crowdedAt) {
+			w.crowdedAt = due
+		}
+		return false
+	}
+	k.crowded = true
+	w.ends(r, outcome{How: howReleased})
+	w.reports.changed, w.reports.urgent = true, true // or it is given to us again
+	return true
+}
+
+// roomy takes note that there may be room again.
+func (w *worker) roomy() {
+	w.review = true
+	for _, k := range w.kinds {
+		if k.crowded {
+			k.crowded, w.reports.changed = false, true
+		}
 	}
 }
 

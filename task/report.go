@@ -244,6 +244,9 @@ func (w *worker) hello(list []outcome) *hello {
 		if k.handler != nil {
 			handles = true
 			slots[name] = max(0, k.limit(w.cfg.Slots)-k.stuck)
+			if k.crowded {
+				slots[name] = k.used - k.stuck
+			}
 		}
 		slots[name] += k.leases
 	}

@@ -30,6 +30,7 @@ type attempt struct {
 	out      *outcome // how it has ended
 	unsent   bool     // and that is to be said
 	sent     time.Time
+	crowded  time.Time // when it first found no room on the node
 
 	// Set before it starts.
 	task    *Task

@@ -36,21 +36,22 @@ type worker struct {
 	begun, ended bool
 
 	// The loop's own.
-	p       *actor.Process
-	batch   []any // taken from the inbox and not looked at yet
-	leaving *leaving
-	kinds   map[string]*kind
-	takers  []*taker
-	tasks   map[string]*attempt   // what it was given and has not settled with the dispatcher, by id
-	live    map[*attempt]struct{} // those whose code has begun and not returned
-	queue   []*attempt            // those that wait for a slot, in order
-	review  bool                  // somebody in the queue may be without a handler now
-	used    int                   // handlers that run, those included that are stuck
-	stuck   int                   // handlers that do not return although they should
-	leases  int                   // attempts that are in the hands of takers
-	permit  *permit
-	making  bool // a permit is being made, or one removed
-	reports reports
+	p         *actor.Process
+	batch     []any // taken from the inbox and not looked at yet
+	leaving   *leaving
+	kinds     map[string]*kind
+	takers    []*taker
+	tasks     map[string]*attempt   // what it was given and has not settled with the dispatcher, by id
+	live      map[*attempt]struct{} // those whose code has begun and not returned
+	queue     []*attempt            // those that wait for a slot, in order
+	crowdedAt time.Time             // when the first of them will have found no room for too long; zero: none
+	review    bool                  // somebody in the queue may be without a handler now
+	used      int                   // handlers that run, those included that are stuck
+	stuck     int                   // handlers that do not return although they should
+	leases    int                   // attempts that are in the hands of takers
+	permit    *permit
+	making    bool // a permit is being made, or one removed
+	reports   reports
 }
 
 // kind is a kind of tasks that the worker can do, or has lately.
@@ -60,6 +61,7 @@ type kind struct {
 	used    int // handlers of it that run
 	stuck   int
 	leases  int
+	crowded bool // one of it has found no room on the node for long: no more are wanted
 }
 
 // What comes into the inbox, beside what attempts and permits have to say.
@@ -204,6 +206,12 @@ func (w *worker) next(now time.Time) (actor.Message, error) {
 	if pm := w.permit; pm != nil && !pm.removing && !pm.linger.IsZero() && pm.linger.Before(due) {
 		due = pm.linger
 	}
+	if soon := now.Add(time.Millisecond); len(w.queue) > 0 && !w.crowdedAt.IsZero() && w.crowdedAt.Before(due) {
+		due = w.crowdedAt
+		if due.Before(soon) {
+			due = soon
+		}
+	}
 	return w.p.ReceiveTimeout(max(0, due.Sub(now)))
 }
 
@@ -302,7 +310,7 @@ func (w *worker) takeItem(item any) {
 	case handling:
 		w.handling(i)
 	case roomy:
-		w.review = true
+		w.roomy()
 	case *taker:
 		w.taker(i)
 	case untake:
@@ -352,7 +360,7 @@ func (w *worker) mail(m actor.Message) {
 
 func (w *worker) handling(h handling) {
 	k := w.kind(h.kind)
-	k.handler, k.slots = h.handler, h.slots
+	k.handler, k.slots, k.crowded = h.handler, h.slots, false
 	w.tidy(h.kind)
 	w.reports.changed, w.review = true, true
 }
