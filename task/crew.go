@@ -23,6 +23,7 @@ type crew struct {
 	mu      sync.Mutex
 	workers []*worker // nil: it is not known yet
 	early   []handling
+	leaves  bool // the node drains
 }
 
 // hire takes the workers on.
@@ -41,6 +42,11 @@ func (c *crew) hire(parts int) {
 			w := newWorker(c.q.n, c.q.scope, cfg)
 			w.area, w.name, w.room = area{scope: c.q.scope, part: part, parts: parts}, name, c.room
 			c.workers[part] = w
+		}
+	}
+	if c.leaves {
+		for _, w := range c.workers {
+			w.post(leave{})
 		}
 	}
 	for _, h := range c.early {
@@ -106,7 +112,10 @@ func (c *crew) all() []*worker {
 
 // leave has all leave in order, as the node does.
 func (c *crew) leave() {
-	for _, w := range c.all() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.leaves = true
+	for _, w := range c.workers {
 		w.post(leave{})
 	}
 }

@@ -83,3 +83,41 @@ func TestDrainDoesNotWaitForAScopeThatNobodyHasOpened(t *testing.T) {
 		w.must(q.Close(ctx))
 	})
 }
+
+// A node is told to drain before it is known how the scope is divided. It takes no task
+// and no part then.
+func TestNodeThatDrainsBeforeTheScopeIsKnownTakesNothing(t *testing.T) {
+	for _, parts := range []int{1, 8} {
+		conclavetest.Run(t, 0, 2, func(c *conclavetest.Cluster) {
+			w := &world{Cluster: c}
+			ctx, cancel := context.WithTimeout(c.Context(), time.Hour)
+			defer cancel()
+			client := w.open(w.Node(0), "s", task.Config{Parts: parts})
+			_, err := client.Status(ctx)
+			w.must(err)
+			id := w.submit(client, task.Of("x", 1))
+			var ran atomic.Int32
+			w.CutZooKeeper(1)
+			q := w.open(w.Node(1), "s", task.Config{})
+			w.must(q.Handle("x", func(context.Context, *task.Task) error { ran.Add(1); return nil }))
+			drained := make(chan error, 1)
+			go func() { drained <- w.Node(1).Drain(ctx) }()
+			time.Sleep(time.Second)
+			w.MendZooKeeper(1)
+			w.must(<-drained)
+			time.Sleep(time.Minute)
+			if d, err := client.Get(ctx, id); err != nil || d.State != task.Waiting || ran.Load() != 0 {
+				w.Errorf("%d parts: the node that drains took a task: %+v, %v", parts, d.Info, err)
+			}
+			s, err := client.Status(ctx)
+			w.must(err)
+			for _, p := range s.Parts {
+				if p.Dispatcher == w.Node(1).Name() {
+					w.Errorf("it dispatches part %d", p.Part)
+				}
+			}
+			w.must(q.Close(ctx))
+			w.must(client.Close(ctx))
+		})
+	}
+}

@@ -99,7 +99,7 @@ func (l *soleLeader) candidates(ctx context.Context) ([]actor.NodeID, error) {
 func (q *Queue) leadParts(ctx context.Context, parts int) (leadership, error) {
 	// What this node's workers have done is recorded before its parts go: there may be
 	// nobody else.
-	cfg := shard.Config{Parts: parts, Watch: !q.mayDispatch(), Linger: true, Logger: q.cfg.Logger}
+	cfg := shard.Config{Parts: parts, Watch: !q.mayDispatch() || draining(q.n), Linger: true, Logger: q.cfg.Logger}
 	group := new(journal.Group)
 	cfg.Serve = func(part int) actor.Func {
 		d := &dispatcher{n: q.n, area: area{scope: q.scope, part: part, parts: parts}, cfg: q.cfg}
@@ -114,6 +114,16 @@ func (q *Queue) leadParts(ctx context.Context, parts int) (leadership, error) {
 		return nil, err
 	}
 	return &partLeaders{n: q.n, sp: sp}, nil
+}
+
+// draining says whether a node was told to drain.
+func draining(n *node.Node) bool {
+	select {
+	case <-n.Draining():
+		return true
+	default:
+		return false
+	}
 }
 
 // partLeaders are a dispatcher for each part: the part's owner runs it.
@@ -146,7 +156,14 @@ func nobodyTook(err error) bool {
 	return errors.Is(err, shard.ErrMoved) || errors.Is(err, shard.ErrNoOwner) || errors.Is(err, actor.ErrTimeout)
 }
 
-func (l *partLeaders) stand(context.Context) error { return nil } // it does since the space was opened
+// stand has nothing to do, as the node stands since the space was opened, unless it was
+// to drain before that: depart did not wait for it.
+func (l *partLeaders) stand(ctx context.Context) error {
+	if draining(l.n) {
+		return l.drain(ctx)
+	}
+	return nil
+}
 
 func (l *partLeaders) drain(ctx context.Context) error { return l.sp.Drain(ctx) }
 
