@@ -2,11 +2,13 @@ package task_test
 
 import (
 	"context"
+	"errors"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"conclave/conclavetest"
+	"conclave/node"
 	"conclave/task"
 )
 
@@ -118,6 +120,23 @@ func TestNodeThatDrainsBeforeTheScopeIsKnownTakesNothing(t *testing.T) {
 			}
 			w.must(q.Close(ctx))
 			w.must(client.Close(ctx))
+		})
+	}
+}
+
+// Who asks when the node has stopped is told that, not that somebody has closed the Queue.
+func TestWhoAsksANodeThatHasStoppedIsToldSo(t *testing.T) {
+	for _, parts := range []int{1, 8} {
+		conclavetest.Run(t, 0, 1, func(c *conclavetest.Cluster) {
+			w := &world{Cluster: c}
+			q := w.open(w.Node(0), "s", task.Config{Parts: parts})
+			w.submit(q, task.Of("x", 1))
+			w.must(w.Stop(0))
+			_, err := q.Submit(c.Context(), task.Of("x", 1))
+			if _, other := q.Status(c.Context()); !errors.Is(err, node.ErrStopped) || !errors.Is(other, node.ErrStopped) {
+				w.Errorf("%d parts: %v; %v", parts, err, other)
+			}
+			w.must(q.Close(c.Context()))
 		})
 	}
 }

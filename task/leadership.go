@@ -138,6 +138,11 @@ func (l *partLeaders) call(ctx context.Context, part int, body any) (actor.Messa
 	for {
 		m, err := l.sp.RequestPart(l.n.With(ctx), part, body)
 		if errors.Is(err, shard.ErrClosed) {
+			select {
+			case <-l.n.Stopped():
+				return m, fmt.Errorf("%w: part %d of %s", node.ErrStopped, part, l.sp.Name())
+			default:
+			}
 			return m, fmt.Errorf("%w: %w", ErrClosed, err)
 		}
 		if err == nil || errors.Is(err, node.ErrUnknownOutcome) || !nobodyTook(err) && ctx.Err() == nil {
