@@ -34,7 +34,8 @@ type Config struct {
 	// dispatcher. None: all scopes that anybody names, up to 100 of them, and it
 	// stands for dispatcher in none.
 	Scopes []string
-	// Tasks is how scopes are opened, when they are first named.
+	// Tasks is how scopes are opened, when they are first named. Its Parts are for the
+	// Scopes: what anybody may name is not divided for ever by a request.
 	Tasks task.Config
 	// Open opens a scope in place of task.Open, for programs that have it open
 	// already. What it gives stays open when the gateway is closed.
@@ -79,6 +80,9 @@ func (c Config) withDefaults() (Config, error) {
 		if err := checkScope(scope); err != nil {
 			return c, fmt.Errorf("%w: %w", ErrConfig, err)
 		}
+	}
+	if c.Tasks.Parts != 0 && len(c.Scopes) == 0 && c.Open == nil {
+		return c, fmt.Errorf("%w: Tasks.Parts is %d and there are no Scopes: any that is named would be divided so, for ever; leave it 0, which takes what is there", ErrConfig, c.Tasks.Parts)
 	}
 	for i, token := range c.Tokens {
 		if err := checkToken(token); err != nil {

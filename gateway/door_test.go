@@ -17,6 +17,7 @@ import (
 
 	"conclave/conclavetest"
 	"conclave/gateway"
+	"conclave/task"
 )
 
 func TestOneOfTheTokensIsNeeded(t *testing.T) {
@@ -178,6 +179,7 @@ func TestBadConfigurationsSayWhy(t *testing.T) {
 			"scope":             {Node: n, Scopes: []string{"a/b"}},
 			"16 are needed":     {Node: n, Tokens: []string{"a-token-of-enough-bytes", "short"}},
 			"visible":           {Node: n, Tokens: []string{"a token with spaces in it"}},
+			"no Scopes":         {Node: n, Tasks: task.Config{Parts: 8}},
 			"bound below zero":  {Node: n, MaxWait: -1},
 			"bound below zero ": {Node: n, MaxBody: -1},
 		} {

@@ -55,7 +55,7 @@ func (f *gatewayFlags) register(fs *flag.FlagSet) {
 	fs.BoolVar(&f.gateway.Insecure, "insecure", false, "serve beyond loopback without tokens or TLS, as behind a proxy that has them")
 	fs.Int64Var(&f.gateway.MaxBody, "max-request", 1<<20, "most `bytes` of a request's body")
 	fs.IntVar(&f.gateway.Tasks.MaxBody, "max-body", task.DefaultMaxBody, "most `bytes` of a task's body or result, as on the other nodes of the scopes")
-	fs.IntVar(&f.gateway.Tasks.Parts, "parts", 0, "into how many parts the scopes are divided; 0 takes what is there, and divides none")
+	fs.IntVar(&f.gateway.Tasks.Parts, "parts", 0, "into how many parts the scopes that -scopes names are divided, for ever; 0 takes what is there, and decides for undivided where nothing is")
 	fs.IntVar(&f.gateway.MaxPolls, "max-polls", 1000, "most requests that wait at a time")
 	fs.DurationVar(&f.gateway.MaxWait, "max-wait", time.Minute, "longest that a request waits")
 	fs.DurationVar(&f.gateway.Drain, "drain", 10*time.Second, "how long to wait for leases to come back before the end")
@@ -116,6 +116,8 @@ func (f *gatewayFlags) configs(stderr io.Writer) (cfg node.Config, g gateway.Con
 	}
 	if n := g.Tasks.Parts; n < 0 || n > task.MaxParts {
 		return cfg, g, nil, fmt.Errorf("-parts %d: 0 to %d", n, task.MaxParts)
+	} else if n > 0 && len(g.Scopes) == 0 {
+		return cfg, g, nil, fmt.Errorf("-parts %d is for those that -scopes names, and there are none; without it every scope is taken as it is divided", n)
 	}
 	if g.Tasks.MaxBody > 256<<10 {
 		return cfg, g, nil, fmt.Errorf("-max-body %d: at most %d", g.Tasks.MaxBody, 256<<10)

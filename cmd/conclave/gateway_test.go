@@ -186,6 +186,8 @@ func TestGatewayRefusesBadCommandLines(t *testing.T) {
 		"-max-wait 0s is no time":   {"-max-wait", "0"},
 		"-max-polls 0 lets nothing": {"-max-polls", "0"},
 		"at most 262144":            {"-max-body", "1000000"},
+		"-parts 300: 0 to 256":      {"-parts", "300"},
+		"-scopes names":             {"-parts", "8"},
 		`scope "a/b"`:               {"-scopes", "shop,a/b"},
 		"unexpected argument":       {"shop"},
 		"not of the form user":      {"-zk-auth", "me"},
