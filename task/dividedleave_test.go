@@ -140,3 +140,37 @@ func TestWhoAsksANodeThatHasStoppedIsToldSo(t *testing.T) {
 		})
 	}
 }
+
+// Close that was given too little time is not over when it returns. Who opens the scope
+// again is told so, or has a Queue that works; not one that never will.
+func TestScopeThatIsNotQuiteClosedIsOpenedAgainOrRefused(t *testing.T) {
+	for _, parts := range []int{1, 8} {
+		conclavetest.Run(t, 0, 1, func(c *conclavetest.Cluster) {
+			w := &world{Cluster: c}
+			ctx := c.Context()
+			q := w.open(w.Node(0), "s", task.Config{Parts: parts})
+			w.submit(q, task.Of("x", 1))
+			over, cancel := context.WithCancel(ctx)
+			cancel()
+			_ = q.Close(over)
+			refused := 0
+			for {
+				again, err := task.Open(w.Node(0).Node, "s", task.Config{})
+				if err != nil {
+					if refused++; refused > 1000 {
+						w.Fatal(err)
+					}
+					time.Sleep(10 * time.Millisecond)
+					continue
+				}
+				short, cancel := context.WithTimeout(ctx, time.Minute)
+				if _, err := again.Submit(short, task.Of("x", 2)); err != nil {
+					w.Errorf("%d parts, opened after %d tries: %v", parts, refused, err)
+				}
+				cancel()
+				w.must(again.Close(ctx))
+				return
+			}
+		})
+	}
+}

@@ -150,22 +150,34 @@ func (q *Queue) Scope() string { return q.scope }
 // Close ends this node's part in the scope: its worker takes nothing more and
 // finishes what it runs, for as long as ctx lasts (then what runs is told to stop
 // and goes back into the queue), and the node stands for dispatcher no longer.
+// In a divided scope an error can mean that this is not over: the node can open the scope
+// again when it is.
 // Where work is to be finished it comes before node.Stop, or node.Drain does, which
 // lets workers finish as well.
 func (q *Queue) Close(ctx context.Context) error {
 	if q.closed.Swap(true) {
 		return nil
 	}
-	// Not before the candidacy is withdrawn: it would be that of whoever opens the
-	// scope again.
-	defer opened.CompareAndDelete(openKey{q.n, q.scope}, q)
 	q.cancel(ErrClosed)
 	<-q.stood
 	err := q.crew.close(ctx)
-	if q.led != nil {
-		err = errors.Join(err, q.led.leave(ctx))
+	// Not before the candidacy is withdrawn, or the parts are given up: they would be
+	// those of whoever opens the scope again.
+	shut := func() { opened.CompareAndDelete(openKey{q.n, q.scope}, q) }
+	if q.led == nil {
+		shut()
+		return err
 	}
-	return err
+	left := q.led.leave(ctx)
+	if left != nil && q.led.parts() > 1 { // it goes on, until all has returned
+		go func() {
+			_ = q.led.leave(context.Background())
+			shut()
+		}()
+	} else {
+		shut()
+	}
+	return errors.Join(err, left)
 }
 
 // Handle lets this node do tasks of a kind, slots of them at a time (0: as many as
