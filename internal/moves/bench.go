@@ -66,7 +66,7 @@ func (b *bench) close() {
 
 // start starts a process with so many members.
 func (b *bench) start(nodes int) (*party, error) {
-	return b.launch(nodes, "member", "-parts", strconv.Itoa(b.set.parts), "-nodes", strconv.Itoa(nodes))
+	return b.launch(nodes, "member", "-parts", strconv.Itoa(b.set.parts), "-nodes", strconv.Itoa(nodes), "-moves", strconv.Itoa(b.set.moves))
 }
 
 // launch starts a process of ours.
@@ -187,8 +187,10 @@ func (b *bench) moves(ctx context.Context) error {
 	if _, err := b.balanced(ctx, stay...); err != nil {
 		return err
 	}
-	if _, err := b.launch(0, "caller"); err != nil {
-		return err
+	if b.set.calls {
+		if _, err := b.launch(0, "caller"); err != nil {
+			return err
+		}
 	}
 	if !rest(ctx, 3*time.Second) {
 		return ctx.Err()

@@ -22,7 +22,7 @@ import (
 // Calls are made to one key each of so many parts, that long after the last was
 // answered.
 const (
-	calledParts = 64
+	calledParts = 32
 	callPause   = 5 * time.Millisecond
 )
 

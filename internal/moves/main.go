@@ -10,7 +10,7 @@
 // that runs as its scripts start it. A member comes (the pause of a part is from the
 // return of OnLose to the call of OnGain elsewhere), leaves in order (node.Drain), and
 // is killed under conclave guard (from the signal to the call of OnGain). A guest calls
-// the processes of 64 keys of as many parts all the while, each every few milliseconds:
+// the processes of 32 keys of as many parts all the while, each every few milliseconds:
 // how long the first call that another owner answers takes is what a move costs those
 // who use it. With -wide a
 // hundred members share 1,024 parts, and what they cost ZooKeeper while nothing happens
@@ -50,6 +50,8 @@ func main() {
 // settings are the command line's.
 type settings struct {
 	runs, parts, nodes int
+	moves              int
+	calls              bool
 	timeout            time.Duration
 	wide               bool
 }
@@ -61,6 +63,8 @@ func measure(ctx context.Context, args []string) error {
 	fs.IntVar(&set.parts, "parts", 256, "parts of the space")
 	fs.IntVar(&set.nodes, "nodes", 3, "members that stay")
 	fs.DurationVar(&set.timeout, "T", 10*time.Second, "session timeout")
+	fs.IntVar(&set.moves, "moves", 0, "how many parts a member gives up at a time; 0: shard's default")
+	fs.BoolVar(&set.calls, "calls", true, "call keys meanwhile, which takes of the machine, too")
 	fs.BoolVar(&set.wide, "wide", false, "1,024 parts on 100 members instead, once")
 	if err := fs.Parse(args); err != nil {
 		return err

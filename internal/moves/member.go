@@ -40,6 +40,7 @@ func member(args []string) int {
 	zk := fs.String("zk", "", "")
 	name := fs.String("name", "", "")
 	parts := fs.Int("parts", 0, "")
+	moves := fs.Int("moves", 0, "")
 	count := fs.Int("nodes", 1, "")
 	timeout := fs.Duration("session-timeout", 0, "")
 	fs.Parse(args)
@@ -54,6 +55,7 @@ func member(args []string) int {
 	}
 	cfg := shard.Config{
 		Parts:  *parts,
+		Moves:  *moves,
 		OnGain: func(_ *actor.Process, part int) error { say(said{Part: part, Gain: true}); return nil },
 		OnLose: func(_ *actor.Process, part int, _ error) error { say(said{Part: part, Lose: true}); return nil },
 		Entity: func(string) actor.Func { return answer },
