@@ -45,7 +45,9 @@ type Config struct {
 	// otherwise something has failed, or the term is over already, p has ended, and
 	// nothing can be saved under it. It is called in the same process as OnGain, once
 	// for each time that OnGain was called, also if that has failed. Nil: processes that
-	// p has spawned are told to stop.
+	// p has spawned are told to stop. Its error, or a panic, is told as event Failed; the part
+	// moves all the same: who must not lose what could not be saved tries again until it is,
+	// and keeps the part that long.
 	OnLose func(p *actor.Process, part int, why error) error
 
 	// Entity gives the code of a key's process, which is started by the first message to

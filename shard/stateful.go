@@ -22,7 +22,8 @@ type Stateful[S any] struct {
 	// moves, the node stops, or the key was idle. p can call and send, and as a context
 	// lasts as long as the term; its number is the fence for outside stores. It is not
 	// called when the lease has lapsed or the node has died: what must not be lost is
-	// saved in Receive, before the answer. Nil: nothing is kept.
+	// saved in Receive, before the answer. An error is told as event EntityFailed, and the
+	// part moves all the same: a Save that has not returned keeps it. Nil: nothing is kept.
 	Save func(p *actor.Process, key string, state *S) error
 }
 

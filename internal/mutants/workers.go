@@ -88,7 +88,7 @@ var workers = []Mutant{
 	{
 		Name:    "offer-after-what-goes-back",
 		Without: "the new offer in front of what is given back for want of a handler",
-		Edits:   []Edit{{"task/given.go", "w.reports.changed, w.reports.urgent = true, true // or it", "// or it"}, {"task/worker.go", "	w.reports.changed, w.review = true, true\n", "	w.review = true\n"}},
+		Edits:   []Edit{{"task/given.go", "\t\t\tw.reports.changed, w.reports.urgent = true, true // or it", "// or it"}, {"task/worker.go", "	w.reports.changed, w.review = true, true\n", "	w.review = true\n"}},
 		Package: "task", Test: "TestTasksWithoutAHandlerGoBack",
 	},
 }
