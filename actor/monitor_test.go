@@ -49,6 +49,52 @@ func TestMonitorOfWhatIsNotThere(t *testing.T) {
 	})
 }
 
+// A Monitor set after Spawn finds nobody if the process has been quick.
+func TestMonitoredTellsTheReasonHoweverSoon(t *testing.T) {
+	s := newSystem(t)
+	must(t, s, func(p *Process) error {
+		for range 1000 {
+			var ref Ref
+			q := p.Spawn(func(*Process) error { return errTest }, Monitored(&ref))
+			if d, m, err := Expect[Down](p); err != nil || m.From != q || d != (Down{ref, q, errTest}) {
+				return fmt.Errorf("%v, %w", d, err)
+			}
+		}
+		return nil
+	})
+}
+
+func TestMonitoredIsAMonitor(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newSystem(t)
+		s.Spawn(func(*Process) error { return nil }, Monitored(nil)) // no parent: no effect
+		must(t, s, func(p *Process) error {
+			var first, second Ref
+			q := p.Spawn(untilDone, Monitored(&first), Linked())
+			second = p.Monitor(q)
+			p.TrapExit(true)
+			p.Demonitor(first)
+			s.Exit(q, errTest)
+			if d, _, err := Expect[Down](p); err != nil || d != (Down{second, q, errTest}) {
+				return fmt.Errorf("%v, %w", d, err)
+			}
+			if x, _, err := Expect[Exited](p); err != nil || x != (Exited{q, errTest}) {
+				return fmt.Errorf("%v, %w", x, err)
+			}
+			if m, err := p.ReceiveTimeout(time.Hour); !errors.Is(err, ErrTimeout) {
+				return fmt.Errorf("a monitor that was undone: %v, %w", m.Body(), err)
+			}
+			over := NewTenure(t.Context(), bossTerm(1), nil)
+			over.End(nil)
+			q = p.Spawn(untilDone, Monitored(&first), InTenure(over))
+			if d, _, err := Expect[Down](p); err != nil || d.Ref != first || d.PID != q || !errors.Is(d.Reason, ErrTermOver) {
+				return fmt.Errorf("%v, %w", d, err)
+			}
+			return nil
+		})
+	})
+}
+
 func TestMonitorStopsNobody(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := newSystem(t)

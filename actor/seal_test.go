@@ -140,6 +140,7 @@ func TestSealedProcessStillHearsSignalsAndReplies(t *testing.T) {
 			if v, err := Call[string](p, other, "?"); err != nil || v != "yes" {
 				t.Errorf("the call: %q, %v", v, err)
 			}
+			synctest.Wait() // it ends behind its answer
 			if down, _, err := Expect[Down](p); err != nil || down.PID != other {
 				t.Errorf("the end of the other: %v, %v", down, err)
 			}

@@ -9,11 +9,13 @@ import (
 type SpawnOption func(*spawning)
 
 type spawning struct {
-	mailbox Mailbox
-	tenure  *Tenure
-	onExit  func(PID, error)
-	linked  bool
-	traits  traits
+	mailbox   Mailbox
+	tenure    *Tenure
+	onExit    func(PID, error)
+	linked    bool
+	monitored bool
+	ref       *Ref
+	traits    traits
 }
 
 // WithMailbox bounds the process's mailbox otherwise than by the default.
@@ -41,6 +43,14 @@ func StoppedBySpawner() SpawnOption { return func(s *spawning) { s.traits |= isK
 // where there is no parent.
 func Linked() SpawnOption {
 	return func(s *spawning) { s.linked = true }
+}
+
+// Monitored has the parent told by a [Down] message when the process ends, from its
+// start on: a Monitor that is set after Spawn finds nobody, and so tells nobody why,
+// if the process has ended in between. ref, unless nil, is set to the monitor's
+// reference. It has no effect where there is no parent.
+func Monitored(ref *Ref) SpawnOption {
+	return func(s *spawning) { s.monitored, s.ref = true, ref }
 }
 
 // Spawn starts a process. It never fails: if the node has stopped or the tenure
@@ -113,17 +123,17 @@ func (s *System) spawn(parent *Process, t *Tenure, f Func, h Handler, opts []Spa
 		s.addTenure(o.tenure)
 		failed = o.tenure.add(p)
 	}
-	linked := parent != nil && o.linked
-	if linked {
-		parent.mu.Lock()
-		note(&parent.tiesLocked().links, p.pid, struct{}{})
-		parent.mu.Unlock()
-		p.mu.Lock()
-		note(&p.tiesLocked().links, parent.pid, struct{}{})
-		p.mu.Unlock()
+	var linked, monitored bool
+	var ref Ref
+	if parent != nil {
+		linked, monitored = o.linked, o.monitored
+		ref = parent.bind(p, o)
 	}
 	switch {
 	case never:
+		if monitored {
+			parent.down(ref, p.pid, failed)
+		}
 		if linked {
 			parent.signal(p.pid, failed, true)
 		}
@@ -146,6 +156,32 @@ func (s *System) spawn(parent *Process, t *Tenure, f Func, h Handler, opts []Spa
 		}
 	}
 	return p.pid
+}
+
+// bind links p with a process that does not run yet, and monitors it, as that says.
+func (p *Process) bind(child *Process, o spawning) (ref Ref) {
+	if o.linked {
+		p.mu.Lock()
+		note(&p.tiesLocked().links, child.pid, struct{}{})
+		p.mu.Unlock()
+		child.mu.Lock()
+		note(&child.tiesLocked().links, p.pid, struct{}{})
+		child.mu.Unlock()
+	}
+	if o.monitored {
+		p.lastRef++
+		ref = Ref(p.lastRef)
+		p.mu.Lock()
+		note(&p.tiesLocked().monitors, ref, child.pid)
+		p.mu.Unlock()
+		child.mu.Lock()
+		note(&child.tiesLocked().watchers, watcher{p.pid, uint64(ref)}, struct{}{})
+		child.mu.Unlock()
+		if o.ref != nil {
+			*o.ref = ref
+		}
+	}
+	return ref
 }
 
 // leave takes a process that has ended out of the system and tells everybody

@@ -71,13 +71,13 @@ func TestSpawnAfterStop(t *testing.T) {
 		defer close(done)
 		p.TrapExit(true)
 		<-gate
-		child := p.Spawn(func(*Process) error { t.Error("it ran"); return nil }, Linked())
+		child := p.Spawn(func(*Process) error { t.Error("it ran"); return nil }, Linked(), Monitored(nil))
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		if _, linked := p.ties.links[child]; linked {
 			t.Error("the parent was not told of the end of its child")
 		}
-		if p.box.in[len(p.box.in)-1].body != (Exited{child, ErrStopped}) {
+		if n := len(p.box.in); p.box.in[n-1].body != (Exited{child, ErrStopped}) || p.box.in[n-2].body != (Down{Ref(p.lastRef), child, ErrStopped}) {
 			t.Errorf("the parent was told %v", p.box.in)
 		}
 		return nil

@@ -96,9 +96,8 @@ func (h *holder) start(t Tick) error {
 		}
 		defer h.inside.Done()
 		return h.work(p, t)
-	})
+	}, actor.Monitored(nil))
 	h.running[pid] = t
-	h.p.Monitor(pid)
 	return nil
 }
 

@@ -175,12 +175,32 @@ func TestStopWithdrawsThisNode(t *testing.T) {
 		if second := <-returned; second == first || runs[first].Load() != 3 || runs[second].Load() != 3 {
 			c.Errorf("%d and %d runs", runs[0].Load(), runs[1].Load())
 		}
-		ctx, cancel := context.WithTimeout(c.Context(), time.Minute)
-		defer cancel()
-		if _, err := cron.Where(ctx, c.Node(0).Node, name); !errors.Is(err, node.ErrNoHolder) {
-			c.Errorf("nobody is active: %v", err)
-		}
+		c.Await("nobody is active, and the node knows", func() bool { // it comes by a watch
+			ctx, cancel := context.WithTimeout(c.Context(), time.Second)
+			defer cancel()
+			_, err := cron.Where(ctx, c.Node(0).Node, name)
+			return errors.Is(err, node.ErrNoHolder)
+		})
 	})
+}
+
+// However soon it ends: nobody can look at it before.
+func TestTheErrorOfEveryRunIsHeard(t *testing.T) {
+	log, runs := &said{}, 0
+	conclavetest.Run(t, 0, 1, func(c *conclavetest.Cluster) {
+		err := cron.Run(c.Context(), c.Node(0).Node, name, "@every 1s", func(context.Context) error {
+			if runs++; runs >= 10_000 {
+				return cron.Stop
+			}
+			return errors.New("no ink")
+		})
+		if err != nil {
+			c.Errorf("Run returned %v", err)
+		}
+	}, conclavetest.Configure(func(_ string, cfg *node.Config) { cfg.Logger = slog.New(log) }))
+	if heard := log.count("no ink"); runs != 10_000 || heard != 9_999 {
+		t.Errorf("%d runs, %d errors were heard", runs, heard)
+	}
 }
 
 func TestRunReturnsWhenItsContextEndsAndTheLastRunHasReturned(t *testing.T) {
