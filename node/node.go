@@ -235,7 +235,7 @@ func (n *Node) stop(ctx context.Context) error {
 	note("stop processes", err)
 	n.links.ended.Store(err == nil)
 	n.follows.close()
-	n.lastWords(polite)
+	n.lastWords(ctx)
 	note("flush", n.links.close(ctx))
 	if err = n.keeper.Close(ctx); err == nil {
 		n.guarded.over()

@@ -161,7 +161,7 @@ func (r *route) follow() {
 		default:
 		}
 	}
-	var at, none lookout
+	var at, none *lookout
 	var last *keeper.Session
 	for pause := retryMin; ; {
 		s, err := r.sp.k.Session(r.sp.ctx)
@@ -169,9 +169,9 @@ func (r *route) follow() {
 			return // closed
 		}
 		if s != last { // watches end with their session
-			last, at, none = s, lookout{poke: poke}, lookout{poke: poke}
+			last, at, none = s, &lookout{poke: poke}, &lookout{poke: poke}
 		}
-		if err := r.look(s, &at, &none); err == nil {
+		if err := r.look(s, at, none); err == nil {
 			pause = retryMin
 			select {
 			case <-wake:
@@ -217,99 +217,6 @@ func (r *route) look(s *keeper.Session, at, none *lookout) error {
 		r.publish(o)
 		return nil
 	}
-}
-
-// locate finds the process that mail is for: it asks the owner, and who owns the part next if
-// that one does not any more, until ctx ends.
-func (r *route) locate(ctx context.Context, to addressee) (openAnswer, error) {
-	const again = 500 * time.Millisecond // an owner that refused is asked again after that
-	wait := time.Millisecond
-	var last error
-	for {
-		o, changed := r.now()
-		pause := again
-		if o.door.IsZero() {
-			last = fmt.Errorf("%w: part %d of %q", ErrNoOwner, r.part, r.sp.name)
-		} else if p := actor.ProcessOf(ctx); p != nil && o.door == r.sp.door && r.sp.here(r.part).prepares(p) {
-			return openAnswer{}, fmt.Errorf("%w: part %d of %q: its sender is OnGain, which has to return first", ErrNoOwner, r.part, r.sp.name)
-		} else {
-			answer, err := r.ask(ctx, changed, o, openCall{Part: r.part, Term: o.number, Key: to.key, Own: to.own})
-			switch {
-			case err == nil && answer.Refusal == 0:
-				r.remember(o, to, answer.PID)
-				return answer, nil
-			case err == nil && answer.Refusal == refusedNone:
-				return answer, fmt.Errorf("%w: part %d of %q, at %s", ErrNoEntity, r.part, r.sp.name, o.door.Node().Name)
-			case err == nil:
-				last = fmt.Errorf("%w: part %d of %q, from %s", ErrMoved, r.part, r.sp.name, o.door.Node().Name)
-				if answer.Refusal == refusedMoved && r.mine(ctx, o) {
-					return answer, fmt.Errorf("%w: its sender runs for that part, which waits for him to end", last)
-				}
-				if answer.Refusal == refusedLater { // he has let us wait already
-					pause = wait
-				}
-				if o.door == r.sp.door { // we give it up, and nobody else tells who is next
-					r.watch()
-				}
-			case last != nil && ctx.Err() != nil: // it says nothing new
-			default: // to ask twice does no harm
-				last = fmt.Errorf("%w: part %d of %q, at %s: %w", ErrMoved, r.part, r.sp.name, o.door.Node().Name, err)
-				pause = wait
-				wait = min(2*wait, 200*time.Millisecond)
-			}
-		}
-		timer := time.NewTimer(pause)
-		select {
-		case <-changed:
-			wait = time.Millisecond
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return openAnswer{}, fmt.Errorf("%w: %w", last, context.Cause(ctx))
-		case <-r.sp.shut: // others have had time to take the part, if there are any; the node waits for us
-			timer.Stop()
-			return openAnswer{}, ErrClosed
-		case <-r.sp.ctx.Done():
-			timer.Stop()
-			return openAnswer{}, ErrClosed
-		}
-		timer.Stop()
-	}
-}
-
-// ask asks an owner, who may be ourselves, as long as he is the owner.
-func (r *route) ask(ctx context.Context, changed <-chan struct{}, o owner, c openCall) (openAnswer, error) {
-	if o.door == r.sp.door {
-		return r.sp.here(r.part).await(ctx, changed, r.sp.n.ID(), c), nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, askPatience)
-	defer cancel()
-	go func() {
-		select {
-		case <-changed:
-			cancel()
-		case <-ctx.Done():
-		}
-	}()
-	m, err := r.sp.n.System().Request(ctx, o.door, &c)
-	if err != nil {
-		return openAnswer{}, err
-	}
-	answer, ok := actor.As[*openAnswer](m)
-	if !ok || answer == nil {
-		return openAnswer{}, fmt.Errorf("shard: the owner answers with a %s: another version?", m.Type())
-	}
-	return *answer, nil
-}
-
-// askPatience is how long an owner's answer is waited for: one that stands still is
-// asked again, and so is who owns the part then.
-const askPatience = 2 * openPatience
-
-// mine says whether whoever sends runs under that term of the part himself.
-func (r *route) mine(ctx context.Context, o owner) bool {
-	p := actor.ProcessOf(ctx)
-	return p != nil && p.Term().Number() == o.number && p.Term().Scope() == termScope(r.sp.name, r.part)
 }
 
 // ours says whether this node owns the part, without asking anybody.
