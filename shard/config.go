@@ -172,7 +172,7 @@ const (
 	Gained  EventKind = "gained"  // this node owns the part, and OnGain has returned
 	Lost    EventKind = "lost"    // all that ran for the part has returned; Err: why, nil if the part moves
 	Failed  EventKind = "failed"  // OnGain or OnLose has failed, or their process was stopped: Err
-	Stuck   EventKind = "stuck"   // OnGain, OnLose or what they have spawned does not return; the part stays
+	Stuck   EventKind = "stuck"   // OnGain, OnLose or what they have spawned does not return: the part stays until it has, or this node's session ends
 	Unstuck EventKind = "unstuck" // it has returned after all
 	Planned EventKind = "planned" // this node has written who should own what
 	Skipped EventKind = "skipped" // something foreign or damaged in ZooKeeper: Err

@@ -20,7 +20,7 @@ var floors = [][]string{
 
 // beside are packages for tests: they may import any other, and only tests and
 // each other may import them.
-var beside = []string{"conclavetest", "internal/zktest", "internal/netns", "internal/realtest", "internal/archtest", "internal/explore", "internal/mutants", "internal/mutants/try", "internal/judges", "internal/child", "internal/endurance", "internal/ordeal", "internal/keymail", "internal/partrun", "internal/taskrun", "internal/taskrates", "internal/failover", "internal/moves", "internal/pairs", "internal/soak", "internal/cost", "task/storetest"}
+var beside = []string{"conclavetest", "internal/zktest", "internal/netns", "internal/realtest", "internal/archtest", "internal/explore", "internal/mutants", "internal/mutants/try", "internal/judges", "internal/child", "internal/endurance", "internal/ordeal", "internal/figures", "internal/keymail", "internal/partrun", "internal/taskrun", "internal/taskrates", "internal/failover", "internal/moves", "internal/pairs", "internal/soak", "internal/cost", "task/storetest"}
 
 // guests are the modules of others and the packages that may import them, tests
 // aside.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"conclave/history"
+	"conclave/internal/figures"
 	"conclave/internal/ordeal"
 )
 
@@ -117,7 +118,7 @@ func (w *world) times(events []history.Event, past []happened) {
 		line := fmt.Sprintf("%-28s %6d %9d", f.kind, s.count, len(s.took))
 		if len(s.took) > 0 {
 			slices.Sort(s.took)
-			line += fmt.Sprintf(" %8s %8s %8s", short(quantile(s.took, 0.5)), short(quantile(s.took, 0.99)), short(s.took[len(s.took)-1]))
+			line += fmt.Sprintf(" %8s %8s %8s", figures.Short(figures.Quantile(s.took, 0.5)), figures.Short(figures.Quantile(s.took, 0.99)), figures.Short(s.took[len(s.took)-1]))
 		} else {
 			line += fmt.Sprintf(" %8s %8s %8s", "", "", "")
 		}
@@ -139,23 +140,12 @@ func (w *world) promise(f fault, s *series) string {
 	case len(s.bounds) == 0:
 		return ""
 	case slices.Min(s.bounds) == slices.Max(s.bounds):
-		text = short(s.bounds[0])
+		text = figures.Short(s.bounds[0])
 	default:
-		text = fmt.Sprintf("%s to %s, by its length", short(slices.Min(s.bounds)), short(slices.Max(s.bounds)))
+		text = fmt.Sprintf("%s to %s, by its length", figures.Short(slices.Min(s.bounds)), figures.Short(slices.Max(s.bounds)))
 	}
 	if s.over > 0 {
 		text += fmt.Sprintf("; %d OVER", s.over)
 	}
 	return text
-}
-
-func quantile(sorted []time.Duration, q float64) time.Duration {
-	return sorted[min(len(sorted)-1, int(q*float64(len(sorted))))]
-}
-
-func short(d time.Duration) string {
-	if d < time.Second {
-		return d.Round(100 * time.Microsecond).String()
-	}
-	return d.Round(time.Millisecond).String()
 }

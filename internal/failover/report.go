@@ -5,48 +5,27 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"os"
-	"runtime"
-	"strings"
 	"time"
+
+	"conclave/internal/figures"
 )
 
 // report prints what was measured on one site.
 func report(w io.Writer, version string, all []*series) {
-	fmt.Fprintf(w, "%s\n%s\n", machine(), version)
+	fmt.Fprintf(w, "%s\n%s\n", figures.Machine(), version)
 	fmt.Fprintf(w, "%-32s %5s %9s %9s %9s %9s %9s\n", "", "runs", "min", "median", "p99", "max", "bound")
 	for _, s := range all {
 		bound := ""
 		if s.bound > 0 {
-			bound = short(s.bound)
+			bound = figures.Short(s.bound)
 			if s.quantile(1) > s.bound {
 				bound += " EXCEEDED"
 			}
 		}
 		fmt.Fprintf(w, "%-32s %5d %9s %9s %9s %9s %9s\n", s.kind, len(s.took),
-			short(s.quantile(0)), short(s.quantile(0.5)), short(s.quantile(0.99)), short(s.quantile(1)), bound)
+			figures.Short(s.quantile(0)), figures.Short(s.quantile(0.5)), figures.Short(s.quantile(0.99)), figures.Short(s.quantile(1)), bound)
 	}
 	fmt.Fprintln(w)
-}
-
-func short(d time.Duration) string {
-	if d < time.Second {
-		return fmt.Sprintf("%.1f ms", d.Seconds()*1000)
-	}
-	return fmt.Sprintf("%.2f s", d.Seconds())
-}
-
-func machine() string {
-	model := runtime.GOARCH
-	if text, err := os.ReadFile("/proc/cpuinfo"); err == nil {
-		for line := range strings.Lines(string(text)) {
-			if name, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(name) == "model name" {
-				model = strings.TrimSpace(value)
-				break
-			}
-		}
-	}
-	return fmt.Sprintf("%s, cores: %d, %s, %s", model, runtime.NumCPU(), runtime.GOOS, runtime.Version())
 }
 
 // The picture: for each series, how many of all fail-overs were over after how
@@ -94,12 +73,12 @@ func draw(all []*series) []byte {
 			fmt.Fprintf(&b, `<path stroke="%s" stroke-dasharray="4 3" d="M%.1f %.1fV%.1f"/>`+"\n", colour, x(s.bound), y(0), y(1))
 		}
 		row := height + 18*i + 10
-		text := fmt.Sprintf("%s: %s, median %s, longest %s", s.on, s.kind, short(s.quantile(0.5)), short(s.quantile(1)))
+		text := fmt.Sprintf("%s: %s, median %s, longest %s", s.on, s.kind, figures.Short(s.quantile(0.5)), figures.Short(s.quantile(1)))
 		if s.bound > 0 {
-			text += ", bound " + short(s.bound) + " (dashed)"
+			text += ", bound " + figures.Short(s.bound) + " (dashed)"
 		}
 		fmt.Fprintf(&b, `<rect x="%d" y="%d" width="14" height="4" fill="%s"/><text x="%d" y="%d" fill="#222222">%s</text>`+"\n", left, row, colour, left+22, row+6, text)
 	}
-	fmt.Fprintf(&b, `<text x="%d" y="%d" fill="#666666">%s</text>`+"\n</svg>\n", left, tall-8, machine())
+	fmt.Fprintf(&b, `<text x="%d" y="%d" fill="#666666">%s</text>`+"\n</svg>\n", left, tall-8, figures.Machine())
 	return b.Bytes()
 }

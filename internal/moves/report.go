@@ -6,11 +6,11 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"runtime"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"conclave/internal/figures"
 )
 
 // series is what was measured of one kind of change.
@@ -29,17 +29,8 @@ func (s *series) add(b *bench, took time.Duration, requests int) {
 	s.took = append(s.took, took)
 }
 
-// quantile is of sorted or unsorted times; 0 of none.
-func quantile(all []time.Duration, q float64) time.Duration {
-	if len(all) == 0 {
-		return 0
-	}
-	slices.Sort(all)
-	return all[int(q*float64(len(all)-1)+0.5)]
-}
-
 func report(set settings, join, leave, kill *series, failed map[string]int) {
-	fmt.Printf("%s\n%d parts, %d members and one more, T = %v\n", machine(), set.parts, set.nodes, set.timeout)
+	fmt.Printf("%s\n%d parts, %d members and one more, T = %v\n", figures.Machine(), set.parts, set.nodes, set.timeout)
 	fmt.Printf("%-28s %7s %7s | %-33s | %-33s | %-22s | %s\n", "", "changes", "moves", "pause of a part: p50, p99, max", "first call of a key: p50, p99, max", "until balance: p50, max", "requests a move")
 	for _, row := range []struct {
 		what string
@@ -47,9 +38,9 @@ func report(set settings, join, leave, kill *series, failed map[string]int) {
 	}{{"a member comes", join}, {"leaves in order", leave}, {"is killed, with a guard", kill}} {
 		s := row.s
 		fmt.Printf("%-28s %7d %7d | %9s %9s %9s     | %9s %9s %9s      | %9s %9s    | %.1f\n", row.what, s.changes, s.moved,
-			short(quantile(s.pauses, 0.5)), short(quantile(s.pauses, 0.99)), short(quantile(s.pauses, 1)),
-			short(quantile(s.calls, 0.5)), short(quantile(s.calls, 0.99)), short(quantile(s.calls, 1)),
-			short(quantile(s.took, 0.5)), short(quantile(s.took, 1)), float64(s.requests)/float64(max(s.moved, 1)))
+			figures.Short(figures.Quantile(s.pauses, 0.5)), figures.Short(figures.Quantile(s.pauses, 0.99)), figures.Short(figures.Quantile(s.pauses, 1)),
+			figures.Short(figures.Quantile(s.calls, 0.5)), figures.Short(figures.Quantile(s.calls, 0.99)), figures.Short(figures.Quantile(s.calls, 1)),
+			figures.Short(figures.Quantile(s.took, 0.5)), figures.Short(figures.Quantile(s.took, 1)), float64(s.requests)/float64(max(s.moved, 1)))
 	}
 	for why, n := range failed {
 		fmt.Printf("%d calls failed: %s\n", n, why)
@@ -74,7 +65,7 @@ func (b *bench) wide(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("%s\n%d parts, %d members in %d processes, T = %v: in balance after %s\n", machine(), b.set.parts, processes*each, processes, b.set.timeout, short(at.Sub(began)))
+	fmt.Printf("%s\n%d parts, %d members in %d processes, T = %v: in balance after %s\n", figures.Machine(), b.set.parts, processes*each, processes, b.set.timeout, figures.Short(at.Sub(began)))
 	if !rest(ctx, 20*time.Second) {
 		return ctx.Err()
 	}
@@ -112,7 +103,7 @@ func (b *bench) wide(ctx context.Context) error {
 	}
 	pauses, _ := b.take()
 	fmt.Printf("%d of them leave, one after the other: %d moves in %s, pause of a part p50 %s, p99 %s, %.1f requests and %.2f ms of CPU a move\n",
-		each, len(pauses), short(at.Sub(began)), short(quantile(pauses, 0.5)), short(quantile(pauses, 0.99)),
+		each, len(pauses), figures.Short(at.Sub(began)), figures.Short(figures.Quantile(pauses, 0.5)), figures.Short(figures.Quantile(pauses, 0.99)),
 		float64(requests3-requests2)/float64(max(len(pauses), 1)), 1000*(cpu3-cpu2).Seconds()/float64(max(len(pauses), 1)))
 	return nil
 }
@@ -131,24 +122,4 @@ func (b *bench) cost() (requests int, cpu time.Duration, resident int, err error
 	system, _ := strconv.Atoi(fields[12])
 	pages, _ := strconv.Atoi(fields[21])
 	return requests, time.Duration(user+system) * 10 * time.Millisecond, pages * os.Getpagesize(), nil
-}
-
-func short(d time.Duration) string {
-	if d < time.Second {
-		return fmt.Sprintf("%.1f ms", d.Seconds()*1000)
-	}
-	return fmt.Sprintf("%.2f s", d.Seconds())
-}
-
-func machine() string {
-	model := runtime.GOARCH
-	if text, err := os.ReadFile("/proc/cpuinfo"); err == nil {
-		for line := range strings.Lines(string(text)) {
-			if name, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(name) == "model name" {
-				model = strings.TrimSpace(value)
-				break
-			}
-		}
-	}
-	return fmt.Sprintf("%s, cores: %d, %s, %s", model, runtime.NumCPU(), runtime.GOOS, runtime.Version())
 }

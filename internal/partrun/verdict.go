@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"conclave/history"
+	"conclave/internal/figures"
 	"conclave/internal/keymail"
 )
 
@@ -34,7 +35,7 @@ func (w *world) verdict(took time.Duration) bool {
 	report.Findings = slices.DeleteFunc(report.Findings, func(f history.Finding) bool { return f.Grade == history.Note })
 	fmt.Printf("\nThe histories:\n%v\n", report)
 	if s.Deleted > 0 {
-		fmt.Printf("%d owner znodes were deleted by hand, which was announced: their terms count until then; they went on for %s at most\n", s.Deleted, short(s.Longest))
+		fmt.Printf("%d owner znodes were deleted by hand, which was announced: their terms count until then; they went on for %s at most\n", s.Deleted, figures.Short(s.Longest))
 	}
 	w.gaps(s)
 	v := keymail.Judge(s, noted, limit+patience)
@@ -63,7 +64,7 @@ func (w *world) gaps(s *keymail.Story) {
 	for _, how := range slices.Sorted(maps.Keys(all)) {
 		times := all[how]
 		slices.Sort(times)
-		fmt.Printf("%-26s %8d %9s %9s %9s\n", how, len(times), short(quantile(times, 0.5)), short(quantile(times, 0.99)), short(times[len(times)-1]))
+		fmt.Printf("%-26s %8d %9s %9s %9s\n", how, len(times), figures.Short(figures.Quantile(times, 0.5)), figures.Short(figures.Quantile(times, 0.99)), figures.Short(times[len(times)-1]))
 	}
 }
 
@@ -75,7 +76,7 @@ func (w *world) mail(v *keymail.Verdict) {
 		v.Took, v.Lives, v.Lost, v.Stale, v.InFlight, v.HandedOn)
 	if slices.Sort(v.Waited); len(v.Waited) > 0 {
 		fmt.Printf("accepted, or answered, within %s (p50), %s (p99), %s (p99.9), %s (max)\n",
-			short(quantile(v.Waited, 0.5)), short(quantile(v.Waited, 0.99)), short(quantile(v.Waited, 0.999)), short(v.Waited[len(v.Waited)-1]))
+			figures.Short(figures.Quantile(v.Waited, 0.5)), figures.Short(figures.Quantile(v.Waited, 0.99)), figures.Short(figures.Quantile(v.Waited, 0.999)), figures.Short(v.Waited[len(v.Waited)-1]))
 	}
 }
 
@@ -92,15 +93,4 @@ func (w *world) told(noted []keymail.Note) {
 		text += fmt.Sprintf(" %s %d;", kind, kinds[kind])
 	}
 	fmt.Println(text)
-}
-
-func quantile(sorted []time.Duration, q float64) time.Duration {
-	return sorted[min(len(sorted)-1, int(q*float64(len(sorted))))]
-}
-
-func short(d time.Duration) string {
-	if d < time.Second {
-		return d.Round(100 * time.Microsecond).String()
-	}
-	return d.Round(time.Millisecond).String()
 }

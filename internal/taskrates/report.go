@@ -5,17 +5,16 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
-	"runtime"
 	"slices"
-	"strings"
 	"text/tabwriter"
+
+	"conclave/internal/figures"
 )
 
 // report tells the median of each, and how far the rates are apart.
 func report(to io.Writer, set settings, ways []way, results [][]result) {
 	fmt.Fprintf(to, "%s\n%d rounds of %v by turns, after %v each; %d submitters with %d callers each, %d workers, each a process\n\n",
-		machine(), set.rounds, set.span, set.warm, set.submitters, set.callers, set.workers)
+		figures.Machine(), set.rounds, set.span, set.warm, set.submitters, set.callers, set.workers)
 	t := tabwriter.NewWriter(to, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(t, "\ttasks/s\tleast\tmost\tto one\tbusiest dispatching process:\ttasks/s at\tdispatchers\tworkers\tsubmitters\tZooKeeper\ttransactions\t")
 	fmt.Fprintln(t, "\tmedian\t\t\tdispatcher\tof a core\ta whole one\tms of CPU for 1,000 tasks\t\t\t\tfor a task\t")
@@ -44,17 +43,4 @@ func middle(all []result, of func(result) float64) float64 {
 	slices.Sort(values)
 	n := len(values)
 	return (values[(n-1)/2] + values[n/2]) / 2
-}
-
-func machine() string {
-	model := runtime.GOARCH
-	if text, err := os.ReadFile("/proc/cpuinfo"); err == nil {
-		for line := range strings.Lines(string(text)) {
-			if name, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(name) == "model name" {
-				model = strings.TrimSpace(value)
-				break
-			}
-		}
-	}
-	return fmt.Sprintf("%s, cores: %d, %s, %s", model, runtime.NumCPU(), runtime.GOOS, runtime.Version())
 }
