@@ -81,7 +81,12 @@ func (r *roster) inSession(s *keeper.Session) {
 	}
 	r.sp.host.post(newSession{s, r.guid})
 	for ctx.Err() == nil {
-		wait := time.NewTimer(r.look(ctx))
+		again := r.look(ctx)
+		if again <= 0 {
+			r.poke()
+			again = lookAgain
+		}
+		wait := time.NewTimer(again)
 		leave := r.sp.leave
 		if r.leaving {
 			leave = nil // that has been said

@@ -24,7 +24,8 @@ type heart struct {
 func (s *Session) run() {
 	h := &heart{s: s, leases: make(map[string]*Lease), spent: make(map[string]int64)}
 	defer close(s.settled)
-	timer := time.NewTimer(0)
+	h.step(tick{})
+	timer := time.NewTimer(h.pause())
 	defer timer.Stop()
 	for {
 		select {
