@@ -227,10 +227,10 @@ func (e *wireEnd) arrive(env Envelope) {
 	if e.s.Deliver(env) != Full {
 		return
 	}
-	e.mu.Lock()
-	e.told[env.To] = true
-	e.mu.Unlock()
 	from.pause(env.To)
+	e.mu.Lock()
+	e.told[env.To] = true // from now on its relief is told, and one that came before is seen:
+	e.mu.Unlock()
 	if !e.s.Full(env.To) {
 		e.Relieved(env.To)
 	}

@@ -314,3 +314,45 @@ func TestFault37ReplyGetsThroughToAProcessWhoseSendersWait(t *testing.T) {
 		c.ok(next(c, done))
 	})
 }
+
+// A mailbox is relieved, and filled again by others, between any two steps of telling
+// a sender to pause. Whoever was told is told of the end of it.
+func TestNobodyStaysPausedWhoeverFillsTheMailbox(t *testing.T) {
+	apart(t, func(c *cluster) {
+		const nodes, callers, each = 4, 3, 300
+		b := c.node("b")
+		to := b.Spawn(func(p *actor.Process) error {
+			for i := 1; ; i++ {
+				m, err := p.Receive()
+				if err != nil {
+					return err
+				}
+				if i%4 == 0 {
+					time.Sleep(10 * time.Microsecond)
+				}
+				if err := p.Reply(m, i); err != nil {
+					return err
+				}
+			}
+		}, actor.WithMailbox(actor.Mailbox{Limit: 1, Policy: actor.Wait}))
+		done := make(chan error, nodes*callers)
+		for i := range nodes {
+			n := c.node(fmt.Sprint("a", i))
+			for range callers { // with one message on its way each, nothing else tells them
+				n.Spawn(func(p *actor.Process) error {
+					for i := range each {
+						if _, err := actor.Call[int](p, to, i); err != nil {
+							done <- err
+							return err
+						}
+					}
+					done <- nil
+					return nil
+				})
+			}
+		}
+		for range nodes * callers {
+			c.ok(next(c, done))
+		}
+	})
+}

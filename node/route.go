@@ -143,17 +143,21 @@ func (l *links) Relieved(pid actor.PID) {
 // pauseSender tells the peer to send no more to that process of ours for now.
 func (l *links) pauseSender(p *peer, c *connection, pid actor.PID) {
 	l.mu.Lock()
-	if l.told[pid] == nil {
-		l.told[pid] = make(map[*peer]struct{})
-	}
 	_, told := l.told[pid][p]
-	l.told[pid][p] = struct{}{}
 	l.mu.Unlock()
 	if !told {
+		// Noted behind the Pause: a relief in between would send the Resume before it,
+		// and the next one would know nothing of this peer.
 		_ = c.control.append(context.Background(), &transport.Frame{Kind: transport.Pause, To: pid.Serial()}, true)
+		l.mu.Lock()
+		if l.told[pid] == nil {
+			l.told[pid] = make(map[*peer]struct{})
+		}
+		l.told[pid][p] = struct{}{}
+		l.mu.Unlock()
 	}
 	if !l.system.Full(pid) {
-		// It was relieved meanwhile, perhaps before the Pause went out.
+		// It was relieved meanwhile, perhaps before the peer was noted.
 		l.mu.Lock()
 		if delete(l.told[pid], p); len(l.told[pid]) == 0 {
 			delete(l.told, pid)
