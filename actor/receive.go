@@ -10,10 +10,20 @@ func (p *Process) Receive() (Message, error) { return p.receive(nil) }
 
 // ReceiveTimeout is Receive that gives up after d with [ErrTimeout].
 func (p *Process) ReceiveTimeout(d time.Duration) (Message, error) {
+	if d <= 0 {
+		return p.receive(timeUp)
+	}
 	timer := p.startTimer(d)
 	defer timer.Stop()
 	return p.receive(timer.C)
 }
+
+// timeUp is the channel of a timer whose time has come.
+var timeUp = func() <-chan time.Time {
+	c := make(chan time.Time)
+	close(c)
+	return c
+}()
 
 // startTimer is the process's timer: it waits for one thing at a time.
 func (p *Process) startTimer(d time.Duration) *time.Timer {

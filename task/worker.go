@@ -167,19 +167,22 @@ func (w *worker) run(p *actor.Process) error {
 	w.resume()
 	const together = 1000 // so much mail is taken in before anything is said
 	for {
-		for n := range together {
+		waited := false
+		for range together {
 			w.lookIn()
 			m, err := p.ReceiveTimeout(0)
-			if errors.Is(err, actor.ErrTimeout) {
-				break
-			}
-			if err != nil {
+			switch {
+			case err == nil:
+				w.mail(m)
+				continue
+			case !errors.Is(err, actor.ErrTimeout):
 				return err
-			}
-			w.mail(m)
-			if n == 0 {
+			case !waited:
+				waited = true
 				runtime.Gosched() // let attempts end that are about to: one message for all
+				continue
 			}
+			break
 		}
 		w.lookIn()
 		now := time.Now()
