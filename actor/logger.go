@@ -13,6 +13,10 @@ func (p *Process) Logger() *slog.Logger {
 	return log
 }
 
+// Logger is that of SystemConfig, which tells the node ("node"): for the parts of the
+// runtime that log where no process is.
+func (s *System) Logger() *slog.Logger { return s.cfg.Logger }
+
 // LogValue is how a node stands in a log: as its String, whatever the handler.
 func (id NodeID) LogValue() slog.Value { return slog.StringValue(id.String()) }
 

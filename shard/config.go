@@ -94,7 +94,9 @@ type Config struct {
 	// OnEvent is told what happens. It must not block (Drain and Close do), and may be
 	// called by several goroutines at once.
 	OnEvent func(Event)
-	// Logger; default: the node says nothing of spaces.
+	// Logger gets what OnEvent is told: as warnings what somebody should look at (Failed,
+	// Stuck, EntityFailed, Refused, Skipped, and Lost for no good reason), as debug the
+	// rest. Default: the node's (node.Config.Logger).
 	Logger *slog.Logger
 }
 
@@ -149,9 +151,6 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.Settle == 0 {
 		c.Settle = 500 * time.Millisecond
-	}
-	if c.Logger == nil {
-		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	return c, nil
 }

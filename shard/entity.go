@@ -56,6 +56,14 @@ type entity struct {
 	reason error      // why it has ended
 }
 
+// hookOf is which hook of Config gives the code of a part's own process, or of a key's.
+func hookOf(own bool) string {
+	if own {
+		return "Serve"
+	}
+	return "Entity"
+}
+
 // here are the entities of a part, which this node need not own.
 func (sp *Space) here(part int) *entities {
 	if es, ok := sp.local.Load(part); ok {
@@ -63,6 +71,29 @@ func (sp *Space) here(part int) *entities {
 	}
 	es, _ := sp.local.LoadOrStore(part, &entities{sp: sp, part: part, turned: make(chan struct{}), byKey: make(map[string]*entity), askers: make(map[actor.NodeID]struct{}), failed: make(map[string]error)})
 	return es.(*entities)
+}
+
+// held says of which parts this node has terms, for people.
+func (sp *Space) held() string {
+	var parts []int
+	sp.local.Range(func(part, es any) bool {
+		es.(*entities).mu.Lock()
+		defer es.(*entities).mu.Unlock()
+		if es.(*entities).t != nil {
+			parts = append(parts, part.(int))
+		}
+		return true
+	})
+	slices.Sort(parts)
+	switch {
+	case len(parts) == 0:
+		return "parts"
+	case len(parts) == 1:
+		return fmt.Sprintf("part %d", parts[0])
+	case len(parts) > 10:
+		return fmt.Sprintf("%d parts (%d to %d)", len(parts), parts[0], parts[len(parts)-1])
+	}
+	return fmt.Sprintf("parts %v", parts)
 }
 
 // turnLocked tells those who wait for it that something has changed.
@@ -163,6 +194,25 @@ func (es *entities) prepares(p *actor.Process) bool {
 	}
 }
 
+// unended says what keeps a term that is given up in order from its end.
+func (es *entities) unended() string {
+	es.mu.Lock()
+	defer es.mu.Unlock()
+	switch {
+	case es.takes == takesLater:
+		return "OnGain has not returned"
+	case len(es.byKey) == 1:
+		for key := range es.byKey {
+			return fmt.Sprintf("the process of key %.80q has not ended", key)
+		}
+	case len(es.byKey) > 1:
+		return fmt.Sprintf("the processes of %d keys, %.80q among them, have not ended", len(es.byKey), slices.Min(slices.Collect(maps.Keys(es.byKey))))
+	case es.own != nil:
+		return "the part's own process (Serve) has not ended"
+	}
+	return "OnLose, or a process that the hooks have spawned, has not returned"
+}
+
 // end: nothing runs under the term any more.
 func (es *entities) end(t *tenancy) {
 	es.mu.Lock()
@@ -256,7 +306,7 @@ func (es *entities) spawn(t *tenancy, e *entity) {
 			f = cfg.Entity(e.key)
 		}
 		if f == nil {
-			return fmt.Errorf("%w: the function is nil", ErrNoEntity)
+			return fmt.Errorf("%w: Config.%s returned nil", ErrNoEntity, hookOf(e.own))
 		}
 		return f(p)
 	}, opts...)

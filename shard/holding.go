@@ -61,7 +61,7 @@ func (h *host) alarm(p *holding, a alarm) {
 	var err error
 	if a.on {
 		kind = Stuck
-		err = fmt.Errorf("shard: OnLose of part %d, or what it ran with, has not returned after %v: the part stays here", p.part, h.sp.cfg.Patience)
+		err = fmt.Errorf("shard: part %d stays here: %s after %v", p.part, h.sp.here(p.part).unended(), h.sp.cfg.Patience)
 		if a.what == troubleStuck {
 			err = fmt.Errorf("shard: the term of part %d is over, and what ran under it has not returned", p.part)
 		}

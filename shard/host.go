@@ -327,7 +327,7 @@ func (h *host) wait(ctx context.Context) error {
 	case <-ch:
 		return nil
 	case <-ctx.Done():
-		return fmt.Errorf("shard: this node still holds parts of %q: %w", h.sp.name, context.Cause(ctx))
+		return fmt.Errorf("shard: this node still holds %s of %q: %w", h.sp.held(), h.sp.name, context.Cause(ctx))
 	}
 }
 

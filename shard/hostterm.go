@@ -56,7 +56,7 @@ func (h *host) hear(n news) {
 		return
 	case n.what == late && !t.tried:
 		t.late = true
-		h.sp.tell(Event{Kind: Stuck, Part: t.part, Term: t.term, Err: fmt.Errorf("shard: OnGain of part %d has not returned after %v", t.part, h.sp.cfg.Patience)})
+		h.sp.tell(Event{Kind: Stuck, Part: t.part, Term: t.term, Err: fmt.Errorf("shard: OnGain of part %d has not returned after %v: until then the part takes no mail, and stays here", t.part, h.sp.cfg.Patience)})
 		return
 	case n.what == late:
 		return

@@ -88,7 +88,7 @@ func (r *route) try(ctx context.Context, changed <-chan struct{}, o owner, to ad
 	moved := fmt.Errorf("%w: part %d of %q, from %s", ErrMoved, r.part, r.sp.name, at)
 	switch answer.Refusal {
 	case refusedNone:
-		return answer, never, fmt.Errorf("%w: part %d of %q, at %s", ErrNoEntity, r.part, r.sp.name, at)
+		return answer, never, fmt.Errorf("%w: part %d of %q is at %s, which has opened it without Config.%s (who is only to send has Config.Watch)", ErrNoEntity, r.part, r.sp.name, at, hookOf(to.own))
 	case refusedLater:
 		return answer, atOnce, moved
 	}

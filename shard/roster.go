@@ -148,6 +148,7 @@ func (r *roster) begun(ctx context.Context) error {
 			default:
 			}
 		})
+		r.sp.awaited.Store(err == nil && !there)
 		if err != nil || there {
 			return err
 		}

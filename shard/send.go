@@ -17,7 +17,8 @@ const MaxKey = 4096
 var (
 	// ErrBadKey: the key is longer than MaxKey.
 	ErrBadKey = errors.New("shard: bad key")
-	// ErrNoEntity: the owner's Config has no Entity, or no Serve.
+	// ErrNoEntity: the owner's Config has no Entity, or no Serve: no member's has, or that
+	// node should only have sent, and have Watch.
 	ErrNoEntity = errors.New("shard: nothing takes mail there")
 )
 
@@ -113,6 +114,9 @@ func (a addressee) String() string {
 }
 
 func (sp *Space) send(ctx context.Context, to addressee, body any) error {
+	if ctx.Err() != nil { // once it was given to the node, nobody would know
+		return fmt.Errorf("%s: not sent: %w", to, context.Cause(ctx))
+	}
 	return sp.deliver(ctx, to, func(pid actor.PID) error {
 		return sp.n.System().SendConfirmed(ctx, pid, body)
 	})

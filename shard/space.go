@@ -33,6 +33,8 @@ type Space struct {
 	opened chan struct{} // closed when the settings are known, or cannot be
 	err    error         // why they cannot
 
+	awaited atomic.Bool // nobody has opened the space yet, and we wait for that
+
 	parts int // from here on known after opened
 	needs map[string]string
 
@@ -77,8 +79,9 @@ type openKey struct {
 // ZooKeeper is away, until ctx ends.
 //
 // The error is about the name or the Config (nothing was begun), [ErrMismatch] if the
-// space has other settings, that the node has opened it already, or ctx's cause. Close
-// ends it.
+// space has other settings, that the node has opened it already, [ErrClosed] if it has
+// stopped, or ctx's cause: with [ErrNoSpace] if it was for somebody to open the space
+// first that Open has waited, with [node.ErrNotConnected] if for ZooKeeper. Close ends it.
 func Open(ctx context.Context, n *node.Node, name string, cfg Config) (*Space, error) {
 	if err := actor.CheckName(name); err != nil {
 		return nil, fmt.Errorf("shard: space %q: %w", name, err)
@@ -89,6 +92,9 @@ func Open(ctx context.Context, n *node.Node, name string, cfg Config) (*Space, e
 	}
 	if !cfg.Watch && n.ID().Address == "" {
 		return nil, fmt.Errorf("%w: node %s listens nowhere, so it cannot own parts: guests only Watch", ErrConfig, n.ID().Name)
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = n.System().Logger()
 	}
 	sp := &Space{n: n, k: n.Keeper(), name: name, cfg: cfg, leave: make(chan struct{}), opened: make(chan struct{}), over: make(chan struct{}), stops: make(chan struct{}), shut: make(chan struct{})}
 	if _, twice := open.LoadOrStore(openKey{n.ID(), name}, sp); twice {
@@ -110,9 +116,9 @@ func Open(ctx context.Context, n *node.Node, name string, cfg Config) (*Space, e
 	case <-sp.opened:
 		err = sp.err
 	case <-ctx.Done():
-		err = fmt.Errorf("shard: space %q: %w", name, context.Cause(ctx))
+		err = sp.notOpened(ctx)
 	case <-sp.ctx.Done():
-		err = ErrClosed
+		err = fmt.Errorf("%w: %w", ErrClosed, node.ErrStopped)
 	}
 	if err != nil {
 		sp.end()
@@ -120,6 +126,17 @@ func Open(ctx context.Context, n *node.Node, name string, cfg Config) (*Space, e
 		return nil, err
 	}
 	return sp, nil
+}
+
+// notOpened is why the settings were not known when ctx ended.
+func (sp *Space) notOpened(ctx context.Context) error {
+	if sp.awaited.Load() {
+		return fmt.Errorf("%w: nobody has opened %q yet, and a Watch that says nothing of Parts waits for that: %w", ErrNoSpace, sp.name, context.Cause(ctx))
+	}
+	if _, err := sp.k.Session(ctx); err != nil { // it says what is wrong with the connection
+		return fmt.Errorf("shard: space %q: %w: %w", sp.name, context.Cause(ctx), err)
+	}
+	return fmt.Errorf("shard: space %q: %w", sp.name, context.Cause(ctx))
 }
 
 // follow ends the space with its node, and leaves when the node drains.

@@ -30,6 +30,9 @@ type Stateful[S any] struct {
 // Entity is for Config.Entity.
 func (s Stateful[S]) Entity(key string) actor.Func {
 	return func(p *actor.Process) error {
+		if s.Receive == nil {
+			return fmt.Errorf("%w: Stateful has no Receive", ErrNoEntity)
+		}
 		var state S
 		if s.Load != nil {
 			var err error
