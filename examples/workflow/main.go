@@ -127,6 +127,11 @@ func run(ctx context.Context, args []string) error {
 	case p.wait <= 0 || p.patience <= 0 || p.within <= 0:
 		return fmt.Errorf("-wait %v, -patience %v, -within %v: each must be some time\n%w", p.wait, p.patience, p.within, errUsage)
 	}
+	for _, arg := range fs.Args() {
+		if strings.HasPrefix(arg, "-") { // or it would be the name of an order
+			return fmt.Errorf("%s: flags come before the keys\n%w", arg, errUsage)
+		}
+	}
 	if *record != "" {
 		f, err := history.OpenFile(*record) // each event is written at once, so nobody need close it
 		if err != nil {

@@ -35,6 +35,14 @@ func TestComplaintIsToldOnceUntilThePartIsWell(t *testing.T) {
 	}
 }
 
+func TestFlagBehindAKeyIsNoOrder(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel() // whoever takes it for one does not try for long
+	if err := run(ctx, []string{"start", "order-17", "-wait", "3s"}); !errors.Is(err, errUsage) || !strings.Contains(err.Error(), "-wait") {
+		t.Error(err)
+	}
+}
+
 func TestNodeLeavesInOrderAlsoWithoutZooKeeper(t *testing.T) {
 	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
