@@ -144,7 +144,7 @@ func (m *move) arrived(ctx context.Context, s *keeper.Session) (bool, error) {
 // DrainNode has a node own nothing of a space any more, as its own [Space.Drain] does:
 // it notes in the node's member record that the node is to leave, and waits until it
 // owns nothing. A guest can ask. The node is a member without parts from then on, until
-// it opens the space anew. What no other member can own nobody owns then.
+// it has closed the space and opens it anew. What no other member can own nobody owns then.
 //
 // The error is [ErrNoSpace], [ErrNoMember], or ZooKeeper's; [ErrPending] with ctx's
 // cause if the node was told, and ctx has ended before it owned nothing. A node that

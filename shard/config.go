@@ -20,7 +20,9 @@ type Config struct {
 	// Weight is how much this member should own, compared with others: 1 to MaxWeight,
 	// 1 if it is zero. One of weight 2 gets twice as many parts as one of weight 1.
 	Weight int
-	// Watch: this node owns nothing. It only looks on, and sends. With Parts 0 it waits for
+	// Watch: this node owns nothing. It only looks on, and sends; a guest can do no more.
+	// Who has no hooks for parts and does not Watch is given parts all the same, and mail
+	// for them finds nothing that takes it ([ErrNoEntity]). With Parts 0 it waits for
 	// somebody else to open the space first.
 	Watch bool
 	// Labels say what this node is like: {"disk": "fast"}.
@@ -29,14 +31,15 @@ type Config struct {
 	// fixed by whoever opens the space first.
 	Needs map[string]string
 
-	// OnGain prepares this node for a part that it owns now: loads what belongs to it,
-	// starts what works on it. It runs in a process of its own, p, under the part's term:
-	// everything that p sends and spawns is under that term, and p, a context, ends when
-	// the term does. p.Term().Number() is the fence for outside stores. An error (or a
-	// panic) gives the part back; it is claimed anew after a pause. Mail for the part waits
-	// until it has returned, and what it sends to keys of the part itself fails at once
-	// ([ErrNoOwner]). What it has loaded [Keep] has at hand for the others. Nil: nothing is
-	// to be prepared.
+	// OnGain prepares this node for a part that it owns now: it loads what belongs to it,
+	// starts what works on it (in processes that p spawns, or with Serve), and returns.
+	// Until it has, mail for the part waits, and the part cannot move: nothing tells OnGain
+	// that it is to (event Stuck after Patience). It runs in a process of its own, p, under
+	// the part's term: everything that p sends and spawns is under that term, and p, a
+	// context, ends when the term does. p.Term().Number() is the fence for outside stores.
+	// An error (or a panic) gives the part back, as event Failed tells; it is claimed anew
+	// after a pause. What it sends to keys of the part itself fails at once ([ErrNoOwner]).
+	// What it has loaded [Keep] has at hand for the others. Nil: nothing is to be prepared.
 	OnGain func(p *actor.Process, part int) error
 	// OnLose gives a part up: it returns when nothing works on it here any more and what
 	// has to be kept is kept. Until then nobody else can own the part: if it does not
@@ -44,10 +47,11 @@ type Config struct {
 	// order, or the node stops, while the term lasts, and with it p as a context;
 	// otherwise something has failed, or the term is over already, p has ended, and
 	// nothing can be saved under it. It is called in the same process as OnGain, once
-	// for each time that OnGain was called, also if that has failed. Nil: processes that
-	// p has spawned are told to stop. Its error, or a panic, is told as event Failed; the part
-	// moves all the same: who must not lose what could not be saved tries again until it is,
-	// and keeps the part that long.
+	// for each time that OnGain was called, also if that has failed. When it has returned,
+	// processes that p has spawned and that still run are told to stop, and are waited for;
+	// for goroutines that are no processes OnLose has to wait. Nil: nothing but that. Its
+	// error, or a panic, is told as event Failed; the part moves all the same: who must not
+	// lose what could not be saved tries again until it is, and keeps the part that long.
 	OnLose func(p *actor.Process, part int, why error) error
 
 	// Entity gives the code of a key's process, which is started by the first message to
@@ -83,7 +87,8 @@ type Config struct {
 	// Moves is how many parts this node gives up at a time for others to have them, those
 	// aside that are Stuck; the default is 8.
 	Moves int
-	// Patience is how long OnGain and OnLose may take before event Stuck tells of it;
+	// Patience is how long OnGain may take, and giving a part up with all that it takes
+	// (mail is read, keys' processes are saved, OnLose), before event Stuck tells of it;
 	// the default is 10 s.
 	Patience time.Duration
 	// Settle is how long it must have been quiet after a member has come, before it is
@@ -170,8 +175,8 @@ type EventKind string
 const (
 	Gained  EventKind = "gained"  // this node owns the part, and OnGain has returned
 	Lost    EventKind = "lost"    // all that ran for the part has returned; Err: why, nil if the part moves
-	Failed  EventKind = "failed"  // OnGain or OnLose has failed, or their process was stopped: Err
-	Stuck   EventKind = "stuck"   // OnGain, OnLose or what they have spawned does not return: the part stays until it has, or this node's session ends
+	Failed  EventKind = "failed"  // OnGain or OnLose has failed, Serve's process has ended, or theirs was stopped: Err
+	Stuck   EventKind = "stuck"   // OnGain, OnLose, what they have spawned, a key's process or Serve's does not return: the part stays until it has, or this node's session ends; Err says which
 	Unstuck EventKind = "unstuck" // it has returned after all
 	Planned EventKind = "planned" // this node has written who should own what
 	Skipped EventKind = "skipped" // something foreign or damaged in ZooKeeper: Err

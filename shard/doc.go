@@ -7,13 +7,15 @@
 //
 //	sp, err := shard.Open(ctx, n, "lists", shard.Config{Entity: shard.Stateful[List]{Load: load, Receive: receive, Save: save}.Entity})
 //	err = sp.Send(ctx, "customer 17", Joined{"ada"})
-//	size, err := shard.Call[int](p, sp, "customer 17", Size{})
+//	size, err := shard.Call[int](p, sp, "customer 17", Size{}) // p: a process, or n.Within(5*time.Second)
+//
+// Who only sends opens it with Config{Watch: true}, and owns nothing; a guest can.
 //
 // Every key has one process in the whole cluster, at the owner of its part, which its
 // first message starts. Who brings an engine of his own has hooks instead:
 //
 //	sp, err := shard.Open(ctx, n, "lists", shard.Config{
-//		OnGain: func(p *actor.Process, part int) error { ... }, // load it, and serve it
+//		OnGain: func(p *actor.Process, part int) error { ... }, // load it, start what works on it, return
 //		OnLose: func(p *actor.Process, part int, why error) error { ... }, // finish, keep what has to be kept
 //	})
 //
@@ -49,8 +51,11 @@
 // A message goes to the PID of the key's process, which is of one term for ever. Who does
 // not know it asks the part's owner, who starts the process if there is none. What was
 // accepted is read before the process ends; what comes later waits, at its sender and in
-// order, for the next ([Space.Send]). An entity is passivated when it has had nothing to
-// do for [Config].Idle.
+// order, for the next ([Space.Send]). A key's process ends, saved, when it has had nothing
+// to do for [Config].Idle; the next message starts another. Its timers (SendAfter) keep it
+// from being idle, and are gone when its part moves: who must be woken whatever happens is
+// noted with what is kept of the part, and woken by the part's own process
+// ([Config].Serve; examples/workflow/clock.go does that).
 //
 // Keys' processes may call each other, but not so that two wait for each other: they
 // would for ever. While their part moves, one that sends to another key of that part

@@ -2,6 +2,7 @@ package shard_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log"
 	"log/slog"
@@ -73,6 +74,91 @@ func ExampleStateful() {
 	// Output:
 	// 201 <nil>
 	// 201 <nil>
+}
+
+// counter is an engine of one's own: what works on one part.
+type counter struct{ counted int }
+
+func (c *counter) run(p *actor.Process) error {
+	for {
+		c.counted++
+		if _, err := p.ReceiveTimeout(time.Millisecond); !errors.Is(err, actor.ErrTimeout) {
+			return err // it is to end
+		}
+	}
+}
+
+// Work that is not mail: for each part something runs, on one node at a time. It is
+// stopped, and what it has reached is kept, before it goes on elsewhere.
+func ExampleOpen_engine() {
+	zk := zkdev.New(zkdev.Config{})
+	defer zk.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	type engine struct {
+		*counter
+		pid actor.PID
+	}
+	var kept sync.Map // a program would have a store, and fence it with p.Term().Number()
+	cfg := shard.Config{
+		Parts: 4,
+		OnGain: func(p *actor.Process, part int) error {
+			before, _ := kept.Load(part)
+			n, _ := before.(int)
+			c := &counter{n}
+			shard.Keep(p, engine{c, p.Spawn(c.run)})
+			return nil // not later: until then the part could not move
+		},
+		OnLose: func(p *actor.Process, part int, why error) error {
+			e, ok := shard.Kept[engine](p)
+			if !ok || why != nil {
+				return nil // OnGain has failed, or the part may be another's: nothing to keep
+			}
+			p.Monitor(e.pid)
+			p.Exit(e.pid, actor.Normal)
+			if _, _, err := actor.Expect[actor.Down](p); err != nil {
+				return err
+			}
+			kept.Store(part, e.counted)
+			return nil
+		},
+	}
+	gained := make(chan shard.Event, 100)
+	cfg.OnEvent = func(e shard.Event) {
+		if e.Kind == shard.Gained {
+			gained <- e
+		}
+	}
+	var spaces []*shard.Space
+	for _, name := range []string{"n1", "n2"} {
+		n, err := node.Start(ctx, node.Config{
+			Name: name, ZooKeeper: []string{"in memory"}, DialZooKeeper: zk.DialContext, Logger: slog.New(slog.DiscardHandler),
+		})
+		if err != nil {
+			log.Fatal(err)
+		}
+		defer n.Stop(ctx)
+		sp, err := shard.Open(ctx, n, "engines", cfg)
+		if err != nil {
+			log.Fatal(err)
+		}
+		spaces = append(spaces, sp)
+		for range 4 / len(spaces) { // all four for the first, two of them for the second
+			<-gained
+		}
+	}
+	fmt.Println("n1 leaves:", spaces[0].Close(ctx))
+	<-gained
+	<-gained
+	fmt.Println("n2 leaves:", spaces[1].Close(ctx))
+	for part := range 4 {
+		if n, ok := kept.Load(part); !ok || n == 0 {
+			fmt.Println("part", part, "has done nothing")
+		}
+	}
+	// Output:
+	// n1 leaves: <nil>
+	// n2 leaves: <nil>
 }
 
 func ExamplePlan_Next() {

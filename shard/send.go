@@ -28,14 +28,16 @@ var (
 // process fails, it is lost with it: who has to know calls.
 // While the part moves it waits, as long as ctx and Config.Wait let it. It is repeated
 // only when it certainly was not accepted; otherwise the error wraps
-// [node.ErrUnknownOutcome].
+// [node.ErrUnknownOutcome]. What was not accepted is a dead letter all the same, counted
+// and logged, at the node that did not take it: around a move or a death these tell of
+// repetitions, and not of losses.
 //
 // Who sends one message after the other has them read in that order, whatever moves.
 // If ctx is an [actor.Process], or comes from one, they are sent under its term. Their
 // sender is the node all the same: who wants to be known, or answered, calls.
 //
-// Errors: [ErrMoved] or [ErrNoOwner] (nobody has taken it in time; it was not
-// accepted), [ErrNoEntity], [ErrBadKey], [ErrClosed], an *[EntityError],
+// Errors: [ErrMoved] or [ErrNoOwner] (nobody has taken it in time, or 65,536 messages of
+// this node wait already; it was not accepted), [ErrNoEntity], [ErrBadKey], [ErrClosed], an *[EntityError],
 // [actor.ErrMailboxFull], those of a message that cannot be sent at all.
 func (sp *Space) Send(ctx context.Context, key string, body any) error {
 	if err := checkKey(key); err != nil {
@@ -46,7 +48,12 @@ func (sp *Space) Send(ctx context.Context, key string, body any) error {
 
 // Request is Send of a call: the answer is what the process of the key replies. c says
 // who calls, and how long he waits: a process, or the With and Within of a process or
-// node.
+// node; a process or a node itself waits for the answer as long as it takes.
+//
+// Errors: those of Send, and what the process has replied if that was an error. With
+// [node.ErrUnknownOutcome] the call may have been carried out: the process failed, or its
+// node died, before it answered, or the caller had waited long enough ([actor.ErrTimeout],
+// or the cause of his context).
 func (sp *Space) Request(c actor.Caller, key string, body any) (actor.Message, error) {
 	if err := checkKey(key); err != nil {
 		return actor.Message{}, err

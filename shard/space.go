@@ -214,8 +214,9 @@ func (sp *Space) PartOf(key string) int { return PartOf(key, sp.parts) }
 // and under which term. It asks nobody.
 func (sp *Space) Owned(part int) (actor.Term, bool) { return sp.host.owned(part) }
 
-// Owner is the node that owns the part of a key, and under which term. It asks
-// ZooKeeper; a moment later the part may have moved. [ErrNoOwner]: nobody does now.
+// Owner is the node that owns the part of a key, and under which term. It asks our
+// ZooKeeper server, which may be a little behind ([Look] asks for what is so now); a moment
+// later the part may have moved. [ErrNoOwner]: nobody does now.
 func (sp *Space) Owner(ctx context.Context, key string) (actor.NodeID, actor.Term, error) {
 	return sp.PartOwner(ctx, sp.PartOf(key))
 }
@@ -255,8 +256,8 @@ func termScope(space string, part int) string {
 }
 
 // Drain has this node own nothing any more: its parts move to other members. It waits
-// until they have, or ctx ends; then what has not moved yet goes on moving. It is a
-// member without parts from then on. node.Drain and node.Stop begin the same, and do not
+// until it owns nothing (the last are theirs a moment later), or ctx ends: the error says
+// which parts are left, and they go on moving. It is a member without parts from then on. node.Drain and node.Stop begin the same, and do not
 // wait until others have the parts; Stop waits for every OnLose, as long as it may.
 func (sp *Space) Drain(ctx context.Context) error {
 	sp.part()

@@ -13,10 +13,11 @@ import (
 //	shard.Config{Entity: shard.Stateful[Account]{Load: load, Receive: receive, Save: save}.Entity}
 type Stateful[S any] struct {
 	// Load reads what is kept of the key, before the first message. An error ends the
-	// process: the next message has it tried again. Nil: it begins with a zero S.
+	// process, and what was in its mailbox is lost (event EntityFailed; who calls is told):
+	// the next message has it tried again. Nil: it begins with a zero S.
 	Load func(p *actor.Process, key string) (S, error)
-	// Receive handles one message. An error ends the process with that reason, and
-	// nothing is saved.
+	// Receive handles one message; a call it answers with p.Reply. An error, [actor.Normal]
+	// too, ends the process with that reason, and nothing is saved. It must be there.
 	Receive func(p *actor.Process, key string, state *S, m actor.Message) error
 	// Save keeps the state, when the process ends in order while the term lasts: the part
 	// moves, the node stops, or the key was idle. p can call and send, and as a context
