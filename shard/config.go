@@ -1,7 +1,6 @@
 package shard
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -100,8 +99,9 @@ type Config struct {
 	// called by several goroutines at once.
 	OnEvent func(Event)
 	// Logger gets what OnEvent is told: as warnings what somebody should look at (Failed,
-	// Stuck, EntityFailed, Refused, Skipped, and Lost for no good reason), as debug the
-	// rest. Default: the node's (node.Config.Logger).
+	// Stuck, EntityFailed, Refused, Skipped, and Lost with an error), of each kind one line
+	// a second and the number of others like it; as debug the rest. Default: the node's
+	// (node.Config.Logger).
 	Logger *slog.Logger
 }
 
@@ -184,26 +184,3 @@ const (
 
 	EntityFailed EventKind = "entity failed" // a key's process has ended with an error, or a panic: Err
 )
-
-// tell tells whoever wants to know, and the log.
-func (c *Config) tell(space string, e Event) {
-	level := slog.LevelDebug
-	switch e.Kind {
-	case Failed, Stuck, Skipped, Refused, EntityFailed:
-		level = slog.LevelWarn
-	case Lost:
-		if e.Err != nil {
-			level = slog.LevelWarn
-		}
-	}
-	c.Logger.Log(context.Background(), level, "shard: "+string(e.Kind), "space", space, "part", e.Part, "term", e.Term, "error", e.Err)
-	if c.OnEvent == nil {
-		return
-	}
-	defer func() {
-		if r := recover(); r != nil {
-			c.Logger.Error("shard: Config.OnEvent panicked", "space", space, "event", e.Kind, "panic", r)
-		}
-	}()
-	c.OnEvent(e)
-}

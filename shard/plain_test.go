@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -212,6 +214,16 @@ func TestFailuresAreLoggedByTheNodeUnlessConfigSaysElse(t *testing.T) {
 			if !strings.Contains(logged(), text) {
 				w.Errorf("the node's log has no %q:\n%s", text, logged())
 			}
+		}
+		w.Await("others", func() bool { return w.told(shard.Failed) > 3 })
+		time.Sleep(2 * time.Second)
+		lines, others := strings.Count(logged(), `msg="shard: failed"`), 0
+		for _, m := range regexp.MustCompile(`"shard: failed, and others like it".*others=(\d+)`).FindAllStringSubmatch(logged(), -1) {
+			n, _ := strconv.Atoi(m[1])
+			others += n
+		}
+		if failures := w.told(shard.Failed); lines+others != failures || others == 0 {
+			w.Errorf("%d failures, %d lines, and %d others:\n%s", failures, lines, others, logged())
 		}
 		if strings.Contains(logged(), "gained") {
 			w.Errorf("it tells of what is as it should be:\n%s", logged())

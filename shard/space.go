@@ -20,6 +20,7 @@ type Space struct {
 	k    *keeper.Keeper
 	name string
 	cfg  Config
+	log  eventLog
 
 	ctx    context.Context // of everything that runs for it
 	cancel context.CancelFunc
@@ -96,7 +97,7 @@ func Open(ctx context.Context, n *node.Node, name string, cfg Config) (*Space, e
 	if cfg.Logger == nil {
 		cfg.Logger = n.System().Logger()
 	}
-	sp := &Space{n: n, k: n.Keeper(), name: name, cfg: cfg, leave: make(chan struct{}), opened: make(chan struct{}), over: make(chan struct{}), stops: make(chan struct{}), shut: make(chan struct{})}
+	sp := &Space{n: n, k: n.Keeper(), name: name, cfg: cfg, log: eventLog{log: cfg.Logger, space: name}, leave: make(chan struct{}), opened: make(chan struct{}), over: make(chan struct{}), stops: make(chan struct{}), shut: make(chan struct{})}
 	if _, twice := open.LoadOrStore(openKey{n.ID(), name}, sp); twice {
 		return nil, fmt.Errorf("shard: this node has opened space %q already", name)
 	}
@@ -321,7 +322,19 @@ func (sp *Space) record(leaving bool) memberRecord {
 	return memberRecord{Node: sp.n.ID().String(), Weight: sp.cfg.Weight, Labels: sp.cfg.Labels, Leaving: leaving}
 }
 
-func (sp *Space) tell(e Event) { sp.cfg.tell(sp.name, e) }
+// tell tells whoever wants to know, and the log.
+func (sp *Space) tell(e Event) {
+	sp.log.write(e)
+	if sp.cfg.OnEvent == nil {
+		return
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			sp.cfg.Logger.Error("shard: Config.OnEvent panicked", "space", sp.name, "event", e.Kind, "panic", r)
+		}
+	}()
+	sp.cfg.OnEvent(e)
+}
 
 // refused tells what ZooKeeper, or what is in it, does not let us do; once.
 func (sp *Space) refused(err error) {
