@@ -4,6 +4,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -293,6 +294,57 @@ func TestHookThatPanicsOrFailsTouchesNoOtherPart(t *testing.T) {
 		w.Stop(0)
 		w.balanced(8, 1)
 		s.check(w)
+	})
+}
+
+// As with testing's FailNow, in a test's hook.
+func TestHookThatEndsItsGoroutineHasFailed(t *testing.T) {
+	var mu sync.Mutex
+	var gains int
+	var whys []error
+	cfg := shard.Config{Parts: 8}
+	cfg.OnGain = func(_ *actor.Process, part int) error {
+		if part == 3 {
+			mu.Lock()
+			gains++
+			mu.Unlock()
+			runtime.Goexit()
+		}
+		return nil
+	}
+	cfg.OnLose = func(_ *actor.Process, part int, why error) error {
+		if part == 3 {
+			mu.Lock()
+			whys = append(whys, why)
+			mu.Unlock()
+		}
+		if part == 5 {
+			runtime.Goexit()
+		}
+		return nil
+	}
+	space(t, 1, cfg, func(w *world) {
+		w.Await("the other parts", func() bool { _, sum := w.loads(); return sum == 7 })
+		time.Sleep(10 * time.Minute)
+		before := runtime.NumGoroutine()
+		time.Sleep(10 * time.Minute)
+		if n := runtime.NumGoroutine(); n > before+5 {
+			w.Errorf("%d goroutines, and %d ten minutes later", before, n)
+		}
+		w.Stop(0)
+		mu.Lock()
+		defer mu.Unlock()
+		if gains < 10 || len(whys) != gains {
+			w.Errorf("OnGain was called %d times, OnLose %d times", gains, len(whys))
+		}
+		for _, why := range whys {
+			if !errors.Is(why, actor.ErrGoexit) {
+				w.Fatalf("OnLose was told %v", why)
+			}
+		}
+		if n := w.told(shard.Failed); n != gains+1 {
+			w.Errorf("%d failures of %d were told", n, gains+1)
+		}
 	})
 }
 

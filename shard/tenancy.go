@@ -174,16 +174,23 @@ func (t *tenancy) stopped(p *actor.Process) error {
 	return fmt.Errorf("the part's process was stopped: %w", cause)
 }
 
-// hook calls code that is not ours. Its panic is an error.
+// hook calls code that is not ours, in a goroutine that is its to end. That it has not
+// returned, but panicked or called runtime.Goexit, is an error.
 func (t *tenancy) hook(name string, f func() error) (err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			t.sp.cfg.Logger.Error("shard: a hook panicked", "space", t.sp.name, "part", t.part, "hook", name, "panic", r, "stack", string(debug.Stack()))
-			err = fmt.Errorf("%s panicked: %v", name, r)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		defer func() {
+			if r := recover(); r != nil {
+				t.sp.cfg.Logger.Error("shard: a hook panicked", "space", t.sp.name, "part", t.part, "hook", name, "panic", r, "stack", string(debug.Stack()))
+				err = fmt.Errorf("%s panicked: %v", name, r)
+			}
+		}()
+		err = fmt.Errorf("%s: %w", name, actor.ErrGoexit)
+		if err = f(); err != nil {
+			err = fmt.Errorf("%s: %w", name, err)
 		}
 	}()
-	if err = f(); err != nil {
-		err = fmt.Errorf("%s: %w", name, err)
-	}
+	<-ended
 	return err
 }
