@@ -210,6 +210,13 @@ func TestSendToItselfNeverWaits(t *testing.T) {
 			return err
 		}
 		wantErr(t, p.Send(p.Self(), 2), ErrMailboxFull)
+		for _, ctx := range []context.Context{p, t.Context()} { // derived from it, and not
+			own, cancel := context.WithTimeout(ctx, 20*time.Millisecond)
+			err := s.SendConfirmed(own, p.Self(), 2)
+			if cancel(); errors.Is(err, ErrMailboxFull) != (ctx == p) {
+				t.Errorf("confirmed: %v", err)
+			}
+		}
 		return nil
 	}, WithMailbox(Mailbox{Limit: 1, Policy: Wait}))
 }

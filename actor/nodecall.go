@@ -78,7 +78,7 @@ func (c *nodeCalls) nodeLost(node unique.Handle[NodeID], why func(to PID) error)
 // receiver, or certainly is not. The errors are those of a call; nil says
 // nothing about whether the receiver will read it, only that at some moment since the
 // call its term, if it has one, still lasted. If ctx is a process, or comes from one,
-// the message goes under its term.
+// the message goes under its term; for room in its own mailbox it does not wait.
 func (s *System) SendConfirmed(ctx context.Context, to PID, body any) error {
 	_, err := s.await(ctx, Envelope{Kind: KindMessage, From: s.self, To: to, Body: body})
 	return err
@@ -92,30 +92,35 @@ func (s *System) Request(ctx context.Context, to PID, body any) (Message, error)
 
 // await sends e and waits for what answers it.
 func (s *System) await(ctx context.Context, e Envelope) (Message, error) {
-	if p := ProcessOf(ctx); p != nil && p.sys == s && p.tenure != nil {
-		if err := p.CheckTerm(); err != nil {
+	sender := ProcessOf(ctx)
+	if sender != nil && sender.sys != s {
+		sender = nil
+	}
+	if sender != nil && sender.tenure != nil {
+		if err := sender.CheckTerm(); err != nil {
 			return Message{}, err
 		}
-		e.Term = p.Term()
+		e.Term = sender.Term()
 	}
 	if s.cfg.Tracer == nil {
-		return s.awaitAnswer(ctx, e)
+		return s.awaitAnswer(ctx, sender, e)
 	}
 	answered := s.traceSend(ctx, &e)
-	m, err := s.awaitAnswer(ctx, e)
+	m, err := s.awaitAnswer(ctx, sender, e)
 	if answered != nil {
 		answered(err)
 	}
 	return m, err
 }
 
-func (s *System) awaitAnswer(ctx context.Context, e Envelope) (Message, error) {
+// awaitAnswer is await on behalf of sender; nil: no process.
+func (s *System) awaitAnswer(ctx context.Context, sender *Process, e Envelope) (Message, error) {
 	if e.Kind == KindMessage && e.To.node == s.self.node {
 		if p := s.table.get(e.To.serial); p != nil && p.lapsed() {
 			s.DeadLetter(e.dead(DeadNoProcess))
 			return Message{}, &EndedError{PID: e.To}
 		}
-		err := s.put(ctx, nil, e)
+		err := s.put(ctx, sender, e)
 		if err == errNobody {
 			err = &EndedError{PID: e.To}
 		}
