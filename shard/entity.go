@@ -213,6 +213,17 @@ func (es *entities) unended() string {
 	return "OnLose, or a process that the hooks have spawned, has not returned"
 }
 
+// ends says whether p is the key's process, and takes no more mail.
+func (es *entities) ends(key string, p *actor.Process) bool {
+	es.mu.Lock()
+	defer es.mu.Unlock()
+	e := es.byKey[key]
+	if e == nil || !e.sealed {
+		return false
+	}
+	return e.pid == p.Self() // seal has waited for it to be there
+}
+
 // end: nothing runs under the term any more.
 func (es *entities) end(t *tenancy) {
 	es.mu.Lock()

@@ -310,3 +310,47 @@ func TestProcessOfAPartThatMovesIsNotKeptWaitingForThatPart(t *testing.T) {
 		}
 	})
 }
+
+func TestProcessThatSendsToItselfIsNotKeptWaiting(t *testing.T) {
+	var sp *shard.Space
+	got := make(chan error, 3)
+	cfg := shard.Config{Parts: 1, Idle: time.Minute, Mailbox: actor.Mailbox{Limit: 1, Policy: actor.Wait}}
+	cfg.Entity = shard.Stateful[int]{
+		Receive: func(p *actor.Process, key string, n *int, _ actor.Message) error {
+			if *n++; *n == 1 { // the second letter to itself finds no room, that of the first
+				got <- sp.Send(p, key, 1)
+				got <- sp.Send(p, key, 1)
+			}
+			return nil
+		},
+		Save: func(p *actor.Process, key string, n *int) error {
+			began := time.Now()
+			got <- sp.Send(p, key, 1)
+			if _, err := shard.Call[int](p, sp, key, 1); !errors.Is(err, shard.ErrMoved) {
+				t.Errorf("a call: %v", err)
+			}
+			if d := time.Since(began); d > time.Second {
+				t.Errorf("it has waited for itself for %v", d)
+			}
+			return nil
+		},
+	}.Entity
+	space(t, 1, cfg, func(w *world) {
+		got = make(chan error, 3) // of the bubble
+		w.balanced(1, 1)
+		sp = w.of(w.Node(0))
+		if err := sp.Send(w.Context(), "k", 1); err != nil {
+			w.Fatal(err)
+		}
+		for _, want := range []error{nil, actor.ErrMailboxFull, shard.ErrMoved} {
+			select {
+			case err := <-got:
+				if !errors.Is(err, want) {
+					w.Errorf("%v, want %v", err, want)
+				}
+			case <-time.After(time.Hour):
+				w.Fatalf("it waits for itself, where it should be told %v", want)
+			}
+		}
+	})
+}

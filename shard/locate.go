@@ -70,8 +70,13 @@ func (r *route) try(ctx context.Context, changed <-chan struct{}, o owner, to ad
 	if o.door.IsZero() {
 		return openAnswer{}, later, fmt.Errorf("%w: part %d of %q", ErrNoOwner, r.part, r.sp.name)
 	}
-	if p := actor.ProcessOf(ctx); p != nil && o.door == r.sp.door && r.sp.here(r.part).prepares(p) {
-		return openAnswer{}, never, fmt.Errorf("%w: part %d of %q: its sender is OnGain, which has to return first", ErrNoOwner, r.part, r.sp.name)
+	if p := actor.ProcessOf(ctx); p != nil && o.door == r.sp.door {
+		switch es := r.sp.here(r.part); {
+		case es.prepares(p):
+			return openAnswer{}, never, fmt.Errorf("%w: part %d of %q: its sender is OnGain, which has to return first", ErrNoOwner, r.part, r.sp.name)
+		case !to.own && es.ends(to.key, p):
+			return openAnswer{}, never, fmt.Errorf("%w: part %d of %q: its sender is the key's own process, which has to end first", ErrMoved, r.part, r.sp.name)
+		}
 	}
 	at := o.door.Node().Name
 	answer, err := r.ask(ctx, changed, o, openCall{Part: r.part, Term: o.number, Key: to.key, Own: to.own})
