@@ -29,6 +29,6 @@ var (
 	// ErrHasPart: the member owns the part already.
 	ErrHasPart = errors.New("shard: it owns the part already")
 	// ErrPending: what was asked for is written down, and will come about without
-	// us; it had not when the context ended.
+	// us; it had not when the context ended, or cannot while whoever asks waits for it.
 	ErrPending = errors.New("shard: not yet done")
 )

@@ -61,6 +61,8 @@ type view struct {
 var (
 	// ErrClosed: the Space was closed, or its node has stopped.
 	ErrClosed = errors.New("shard: the space is closed")
+	// ErrOpen: the node has opened the space already, and it is not quite closed yet.
+	ErrOpen = errors.New("shard: the space is open")
 	// ErrMoved: the part goes to another member, in order.
 	ErrMoved = errors.New("shard: the part moves")
 	// ErrNoOwner: nobody owns the part now.
@@ -80,8 +82,8 @@ type openKey struct {
 // ZooKeeper is away, until ctx ends.
 //
 // The error is about the name or the Config (nothing was begun), [ErrMismatch] if the
-// space has other settings, that the node has opened it already, [ErrClosed] if it has
-// stopped, or ctx's cause: with [ErrNoSpace] if it was for somebody to open the space
+// space has other settings, [ErrOpen] if the node has opened it already, [ErrClosed] if it
+// has stopped, or ctx's cause: with [ErrNoSpace] if it was for somebody to open the space
 // first that Open has waited, with [node.ErrNotConnected] if for ZooKeeper. Close ends it.
 func Open(ctx context.Context, n *node.Node, name string, cfg Config) (*Space, error) {
 	if err := actor.CheckName(name); err != nil {
@@ -94,12 +96,17 @@ func Open(ctx context.Context, n *node.Node, name string, cfg Config) (*Space, e
 	if !cfg.Watch && n.ID().Address == "" {
 		return nil, fmt.Errorf("%w: node %s listens nowhere, so it cannot own parts: guests only Watch", ErrConfig, n.ID().Name)
 	}
+	select {
+	case <-n.Stopped():
+		return nil, fmt.Errorf("%w: node %s has stopped", ErrClosed, n.ID().Name)
+	default:
+	}
 	if cfg.Logger == nil {
 		cfg.Logger = n.System().Logger()
 	}
 	sp := &Space{n: n, k: n.Keeper(), name: name, cfg: cfg, log: eventLog{log: cfg.Logger, space: name}, leave: make(chan struct{}), opened: make(chan struct{}), over: make(chan struct{}), stops: make(chan struct{}), shut: make(chan struct{})}
 	if _, twice := open.LoadOrStore(openKey{n.ID(), name}, sp); twice {
-		return nil, fmt.Errorf("shard: this node has opened space %q already", name)
+		return nil, fmt.Errorf("%w: node %s has opened %q already", ErrOpen, n.ID().Name, name)
 	}
 	sp.ctx, sp.cancel = context.WithCancel(context.Background())
 	sp.door = n.System().SpawnHandler(&door{sp}, actor.Endless(), actor.OnExit(func(actor.PID, error) {
@@ -196,9 +203,6 @@ func (sp *Space) settings() settings {
 	return settingsOf(sp.cfg)
 }
 
-// part asks for no parts any more.
-func (sp *Space) part() { sp.parted.Do(func() { close(sp.leave) }) }
-
 // Name is the space's name.
 func (sp *Space) Name() string { return sp.name }
 
@@ -228,6 +232,9 @@ func (sp *Space) PartOwner(ctx context.Context, part int) (id actor.NodeID, term
 		return id, term, err
 	}
 	s, err := sp.k.Session(ctx)
+	if errors.Is(err, keeper.ErrClosed) {
+		return id, term, fmt.Errorf("%w: its node has stopped", ErrClosed)
+	}
 	if err != nil {
 		return id, term, err
 	}
@@ -254,57 +261,6 @@ func (sp *Space) term(cluster string, part int, number int64) actor.Term {
 // termScope is what a part's terms are for. No global has a name with a slash.
 func termScope(space string, part int) string {
 	return "shard:" + space + "/" + keeper.PartName(part)
-}
-
-// Drain has this node own nothing any more: its parts move to other members. It waits
-// until it owns nothing (the last are theirs a moment later), or ctx ends: the error says
-// which parts are left, and they go on moving. It is a member without parts from then on. node.Drain and node.Stop begin the same, and do not
-// wait until others have the parts; Stop waits for every OnLose, as long as it may.
-func (sp *Space) Drain(ctx context.Context) error {
-	sp.part()
-	return sp.host.wait(ctx)
-}
-
-// Close ends this node's part in the space: as Drain; when ctx ends, what is left is
-// given up at once, all of it, and whether others are there for it or not. The error
-// says that this has not been done by then: it goes on until every OnLose has
-// returned. After that the node can open the space again.
-func (sp *Space) Close(ctx context.Context) error {
-	sp.part()
-	err := sp.host.wait(ctx)
-	sp.end()
-	if err != nil {
-		return err
-	}
-	select {
-	case <-sp.over:
-	case <-ctx.Done():
-		err = fmt.Errorf("shard: space %q is not quite closed: %w", sp.name, context.Cause(ctx))
-	}
-	return err
-}
-
-// end gives everything up, and ends the space when that is done.
-func (sp *Space) end() {
-	sp.host.close()
-	sp.ending.Do(func() {
-		go func() {
-			<-sp.host.ended
-			sp.mu.Lock()
-			sp.cancel()
-			sp.mu.Unlock()
-			sp.forget()
-			sp.done.Wait()
-			sp.n.System().Exit(sp.door, actor.Shutdown)
-			for i := range sp.routes {
-				if r := sp.routes[i].Load(); r != nil {
-					r.publish(owner{}) // whoever sends is told that it is closed
-				}
-			}
-			open.CompareAndDelete(openKey{sp.n.ID(), sp.name}, sp)
-			close(sp.over)
-		}()
-	})
 }
 
 // spawn runs f as something that Close waits for; not any more once that has begun to.
@@ -357,16 +313,6 @@ func (sp *Space) skipped(err error) {
 	sp.mu.Unlock()
 	if !again {
 		sp.tell(Event{Kind: Skipped, Part: -1, Err: err})
-	}
-}
-
-// parting says whether this node is to own nothing any more.
-func (sp *Space) parting() bool {
-	select {
-	case <-sp.leave:
-		return true
-	default:
-		return false
 	}
 }
 

@@ -3,14 +3,17 @@ package shard_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"conclave/actor"
 	"conclave/conclavetest"
 	"conclave/internal/keeper"
 	"conclave/shard"
+	"conclave/zkdev"
 )
 
 func TestPartsAreSharedOutAndMoveWhenNodesComeAndGo(t *testing.T) {
@@ -134,6 +137,165 @@ func TestWatcherWaitsForTheSpaceAndFixesNothing(t *testing.T) {
 		}
 		if n := (<-early).Parts(); n != 7 || sp.Parts() != 7 {
 			c.Errorf("%d parts", n)
+		}
+	})
+}
+
+// An owner of parts that is told, by mail, to give them up. It must end itself first.
+func TestPartsAreGivenUpByThoseWhoRunForThem(t *testing.T) {
+	for name, leave := range map[string]func(*shard.Space, context.Context) error{"drain": (*shard.Space).Drain, "close": (*shard.Space).Close} {
+		t.Run(name, func(t *testing.T) {
+			told := make(chan error, 2)
+			cfg := shard.Config{Parts: 8}
+			cfg.Entity = func(string) actor.Func {
+				return func(p *actor.Process) error {
+					m, err := p.Receive()
+					if err != nil {
+						return err
+					}
+					sp, _, _ := shard.Of(p)
+					told <- leave(sp, p)
+					err = p.Reply(m, 1)
+					_, _ = p.Receive()
+					return err
+				}
+			}
+			cfg.OnLose = func(p *actor.Process, part int, _ error) error {
+				if sp, _, ok := shard.Of(p); ok && part == shard.PartOf("k", 8) {
+					told <- leave(sp, p)
+				}
+				return nil
+			}
+			space(t, 2, cfg, func(w *world) {
+				told = make(chan error, 2) // of the bubble
+				w.balanced(8, 2)
+				n := w.Node(0)
+				if _, ours := w.of(n).Owned(shard.PartOf("k", 8)); !ours {
+					n = w.Node(1)
+				}
+				sp := w.of(n)
+				if _, err := shard.Call[int](n.Within(time.Hour), sp, "k", 1); err != nil {
+					w.Error(err)
+				}
+				w.balanced(8, 1)
+				for range 2 {
+					select {
+					case err := <-told:
+						if !errors.Is(err, shard.ErrPending) {
+							w.Error(err)
+						}
+					default:
+						w.Error("OnLose was not called")
+					}
+				}
+				_, err := shard.Open(w.Context(), n.Node, spaceName, shard.Config{Watch: true})
+				if open := errors.Is(err, shard.ErrOpen); open != (name == "drain") {
+					w.Errorf("to open it again: %v", err)
+				}
+			})
+		})
+	}
+}
+
+// At whichever request to ZooKeeper its caller gives up, answered or not, a space that was
+// not opened leaves nothing behind.
+func TestOpenCanBeGivenUpAtAnyStep(t *testing.T) {
+	space(t, 1, shard.Config{Parts: 4}, func(w *world) {
+		w.balanced(4, 1)
+		n, why := w.Node(0), errors.New("no longer of interest")
+		open := func(step int, lost bool) (sp *shard.Space, err error) {
+			ctx, cancel := context.WithCancelCause(w.Context())
+			defer cancel(nil)
+			var seen atomic.Int32
+			var slow *time.Timer
+			remove := w.ZooKeeper().Inject(func(r zkdev.Request) zkdev.Fault {
+				if !strings.Contains(strings.Join(r.Paths, " "), "/other") || int(seen.Add(1)) != step {
+					return zkdev.NoFault
+				}
+				if lost {
+					return zkdev.LoseReply
+				}
+				cancel(why)
+				return zkdev.NoFault
+			})
+			defer remove()
+			if lost { // and its caller does not wait for the next connection
+				slow = time.AfterFunc(time.Millisecond, func() { cancel(why) })
+				defer slow.Stop()
+			}
+			began := w.Now()
+			sp, err = shard.Open(ctx, n.Node, "other", shard.Config{Parts: 8})
+			if took := w.Now() - began; took > time.Second {
+				w.Errorf("step %d: it took %v", step, took)
+			}
+			if err != nil && !errors.Is(err, why) {
+				w.Errorf("step %d: %v", step, err)
+			}
+			return sp, err
+		}
+		given := 0
+		for step := range 30 {
+			for _, lost := range []bool{false, true} {
+				sp, err := open(step, lost)
+				if err != nil {
+					given++
+					continue
+				}
+				ctx, cancel := context.WithTimeout(w.Context(), time.Duration(step)*time.Millisecond)
+				_ = sp.Close(ctx)
+				cancel()
+				for range 2 {
+					if err := sp.Close(w.Context()); err != nil {
+						w.Error(err)
+					}
+				}
+			}
+		}
+		if given < 5 {
+			w.Errorf("it was given up %d times", given)
+		}
+		for _, z := range w.ZooKeeper().Dump() {
+			if strings.Contains(z.Path, "/other/members/") {
+				w.Errorf("%s is left", z.Path)
+			}
+		}
+		w.ZooKeeperDown()
+		time.Sleep(time.Minute)
+		ctx, cancel := context.WithTimeoutCause(w.Context(), time.Second, why)
+		defer cancel()
+		if _, err := shard.Open(ctx, n.Node, "other", shard.Config{Parts: 8}); !errors.Is(err, why) {
+			w.Errorf("without ZooKeeper: %v", err)
+		}
+		w.ZooKeeperUp()
+		sp, err := shard.Open(w.Context(), n.Node, "other", shard.Config{Parts: 8})
+		if err != nil {
+			w.Fatal(err)
+		}
+		w.Await("all parts", func() bool { _, owned := sp.Owned(7); return owned })
+	})
+}
+
+func TestSpaceOfANodeThatHasStoppedIsClosed(t *testing.T) {
+	space(t, 1, shard.Config{Parts: 4}, func(w *world) {
+		w.balanced(4, 1)
+		n, sp := w.Node(0), w.of(w.Node(0))
+		if _, err := shard.Open(w.Context(), n.Node, spaceName, shard.Config{}); !errors.Is(err, shard.ErrOpen) {
+			w.Errorf("opened twice: %v", err)
+		}
+		w.Stop(0)
+		for range 2 {
+			if _, err := shard.Open(context.Background(), n.Node, spaceName, shard.Config{}); !errors.Is(err, shard.ErrClosed) {
+				w.Errorf("opened: %v", err)
+			}
+			if err := sp.Drain(context.Background()); err != nil {
+				w.Error(err)
+			}
+			if err := sp.Close(context.Background()); err != nil {
+				w.Error(err)
+			}
+		}
+		if _, _, err := sp.Owner(context.Background(), "k"); !errors.Is(err, shard.ErrClosed) {
+			w.Errorf("its owner: %v", err)
 		}
 	})
 }
