@@ -108,6 +108,8 @@ type Config struct {
 const (
 	// DefaultParts is into how many parts a space is divided unless Config says else.
 	DefaultParts = 256
+	// longest is for ever, and some such times can be added up.
+	longest = 50 * 365 * 24 * time.Hour
 	// maxLabels and maxLabel bound what znodes hold.
 	maxLabels = 32
 	maxLabel  = 255
@@ -156,6 +158,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.Settle == 0 {
 		c.Settle = 500 * time.Millisecond
+	}
+	for _, d := range []*time.Duration{&c.Idle, &c.Wait, &c.Patience, &c.Settle} {
+		*d = min(*d, longest)
 	}
 	return c, nil
 }

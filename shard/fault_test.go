@@ -4,6 +4,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"math"
 	"runtime"
 	"slices"
 	"strings"
@@ -345,6 +346,34 @@ func TestHookThatEndsItsGoroutineHasFailed(t *testing.T) {
 		if n := w.told(shard.Failed); n != gains+1 {
 			w.Errorf("%d failures of %d were told", n, gains+1)
 		}
+	})
+}
+
+func TestPatienceMayBeForEver(t *testing.T) {
+	b := newBook()
+	cfg := shard.Config{Parts: 8, Entity: b.entity, Patience: math.MaxInt64, Wait: math.MaxInt64, Idle: math.MaxInt64, Moves: math.MaxInt}
+	cfg.OnLose = func(*actor.Process, int, error) error { <-time.After(time.Minute); return nil }
+	space(t, 2, cfg, func(w *world) {
+		w.balanced(8, 2)
+		n := w.Node(0)
+		sp, key := w.of(n), w.ownedBy(w.Node(1))
+		if _, err := shard.Call[int](n.With(w.Context()), sp, key, &line{"x", 1}); err != nil {
+			w.Error(err)
+		}
+		time.Sleep(time.Hour)
+		if b.processes(key) != 1 {
+			w.Error("its process has ended")
+		}
+		if err := w.of(w.Node(1)).Drain(w.Context()); err != nil {
+			w.Error(err)
+		}
+		if _, err := shard.Call[int](n.With(w.Context()), sp, key, &line{"x", 2}); err != nil {
+			w.Error(err)
+		}
+		if n := w.told(shard.Stuck); n > 0 {
+			w.Errorf("%d alarms", n)
+		}
+		b.check(w)
 	})
 }
 
