@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"conclave/actor"
 )
@@ -77,5 +78,34 @@ func TestProcessOfAKeyIsGivenOutUnderThePresentTermOnly(t *testing.T) {
 	es.mu.Unlock()
 	if a, wait := ask(8); a.Refusal != refusedMoved || !a.PID.IsZero() || wait != nil {
 		t.Errorf("when the part is given up: %+v", a)
+	}
+}
+
+// A sender that has found this node to be the owner may be held up until another is.
+func TestOwnerThatWasFoundBeforeItChangedIsNotKept(t *testing.T) {
+	sp := &Space{routes: make([]atomic.Pointer[route], 1), door: actor.MakePID(actor.NodeID{Name: "n"}, 1)}
+	sp.host = &host{sp: sp}
+	asked, on := make(chan struct{}), make(chan struct{})
+	ours := &tenancy{sp: sp, term: actor.MakeTerm("c", "shard:lists/0000", 5)}
+	ours.tenure = actor.NewTenure(context.Background(), ours.term, func() error {
+		asked <- struct{}{}
+		<-on
+		return nil
+	})
+	sp.host.terms.Store(0, ours)
+	r, sender, follower := sp.route(0), make(chan struct{}), make(chan struct{})
+	go func() { defer close(sender); r.now() }()
+	<-asked
+	next := owner{actor.MakePID(actor.NodeID{Name: "other"}, 1), 9}
+	go func() { defer close(follower); r.publish(next) }()
+	select {
+	case <-follower:
+	case <-time.After(10 * time.Millisecond): // it waits for the sender
+	}
+	close(on)
+	<-sender
+	<-follower
+	if r.owner != next {
+		t.Errorf("the owner is said to be %v, and is %v", r.owner, next)
 	}
 }

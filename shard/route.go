@@ -101,6 +101,10 @@ func (r *route) forget(to addressee, pid actor.PID) {
 func (r *route) publish(o owner) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.publishLocked(o)
+}
+
+func (r *route) publishLocked(o owner) {
 	if r.owner == o {
 		return
 	}
@@ -131,15 +135,15 @@ func (r *route) giveUpLocked() {
 // now is the owner, and what is closed when that changes. Unless that is this node
 // itself, the first who asks has it followed.
 func (r *route) now() (o owner, changed <-chan struct{}) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	// Asked under the mutex: so whatever follow has read of a later term comes later, and
+	// stays.
 	if o, ours := r.ours(); ours {
-		r.publish(o)
-		r.mu.RLock()
-		defer r.mu.RUnlock()
-		return r.owner, r.changed
+		r.publishLocked(o)
+	} else {
+		r.watchLocked()
 	}
-	r.watch()
-	r.mu.RLock()
-	defer r.mu.RUnlock()
 	return r.owner, r.changed
 }
 
@@ -147,6 +151,10 @@ func (r *route) now() (o owner, changed <-chan struct{}) {
 func (r *route) watch() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.watchLocked()
+}
+
+func (r *route) watchLocked() {
 	if !r.followed {
 		r.followed = r.sp.spawn(r.follow)
 	}
