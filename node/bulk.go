@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -44,6 +45,7 @@ type bulk struct {
 	serial  uint64          // rises with what is sent
 	pins    map[pair]uint64 // what was sent last, by pair, and is not certainly delivered
 	syncing uint64          // the Sync that is not answered; 0: none
+	waits   []bulkWait      // for what was sent to be delivered
 	read    uint64          // how far the peer has read, as its last Pong says
 	same    time.Duration   // when the first Pong came that said so
 }
@@ -137,9 +139,33 @@ func (b *bulk) synced(ref uint64) {
 		}
 	}
 	b.pinned.Store(int32(len(b.pins)))
+	b.waits = slices.DeleteFunc(b.waits, func(w bulkWait) bool {
+		if w.serial <= ref {
+			close(w.done)
+		}
+		return w.serial <= ref
+	})
 	if len(b.pins) > 0 {
 		b.sync()
 	}
+}
+
+// bulkWait waits until all up to serial has been delivered.
+type bulkWait struct {
+	serial uint64
+	done   chan struct{}
+}
+
+// delivered is closed when all that was sent here by now has been delivered; nil: it has.
+func (b *bulk) delivered() <-chan struct{} {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.pins) == 0 {
+		return nil
+	}
+	w := bulkWait{b.serial, make(chan struct{})}
+	b.waits = append(b.waits, w)
+	return w.done
 }
 
 // ask has the lane opened, unless that was asked for a short while ago. It remembers

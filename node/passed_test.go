@@ -96,3 +96,39 @@ func TestPassedWaitsUntilWhatWasSentIsThere(t *testing.T) {
 		}
 	})
 }
+
+func TestPassedWaitsForLargeBodies(t *testing.T) {
+	inBubble(t, func(c *cluster) {
+		a := c.node("a")
+		b := c.node("b", func(cfg *node.Config) { cfg.Transport = slowNet{cfg.Transport, 1_000_000} })
+		to := b.Spawn(func(p *actor.Process) error { <-p.Done(); return context.Cause(p) })
+		c.ok(a.Send(to, make([]byte, 200_000)))
+		c.await("the bulk lane", func() bool { n, _ := b.System().Backlog(to); return n == 1 })
+		time.Sleep(time.Minute)
+		for i := range 20 {
+			before, _ := b.System().Backlog(to)
+			began := time.Now()
+			for range 5 {
+				c.ok(a.Send(to, make([]byte, 40_000+i*10_000)))
+				c.ok(a.Send(to, "small"))
+			}
+			ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+			a.Passed(ctx, []actor.NodeID{b.ID()})
+			cancel()
+			if n, _ := b.System().Backlog(to); n != before+10 || time.Since(began) > 10*time.Second {
+				c.Errorf("%d of 10 messages have arrived, after %v", n-before, time.Since(began))
+			}
+		}
+		// A link that ends has nothing to wait for.
+		c.ok(a.Send(to, make([]byte, 10_000_000)))
+		passed := make(chan struct{})
+		go func() { a.Passed(context.Background(), []actor.NodeID{b.ID()}); close(passed) }()
+		time.Sleep(100 * time.Millisecond)
+		c.net.Partition("a", "b")
+		select {
+		case <-passed:
+		case <-time.After(time.Hour):
+			c.Fatalf("it waits for a link that is lost")
+		}
+	})
+}
