@@ -1,7 +1,12 @@
 package shard_test
 
 import (
+	"fmt"
+	"runtime"
+	"strings"
 	"testing"
+	"unsafe"
+	"weak"
 
 	"conclave/actor"
 	"conclave/shard"
@@ -82,5 +87,44 @@ func TestProcessesOfAPartKnowTheirSpaceAndWhatOnGainHasLoaded(t *testing.T) {
 			w.Error(err)
 		}
 		w.balanced(8, 1)
+	})
+}
+
+// Keys may be parts of something large, a line of a file, say.
+func TestKeysKeepNothingElseInMemory(t *testing.T) {
+	cfg := shard.Config{Parts: 4, Entity: func(string) actor.Func {
+		return func(p *actor.Process) error {
+			for {
+				if _, err := p.Receive(); err != nil {
+					return err
+				}
+			}
+		}
+	}}
+	space(t, 2, cfg, func(w *world) {
+		w.balanced(4, 2)
+		var files []weak.Pointer[byte]
+		for i := range 100 {
+			text := []byte(strings.Repeat(fmt.Sprintf("key %03d ", i), 1000))
+			file := unsafe.String(&text[0], len(text))
+			files = append(files, weak.Make(&text[0]))
+			for _, n := range w.Nodes() {
+				if err := w.of(n).Send(w.Context(), file[:7], 1); err != nil {
+					w.Error(err)
+				}
+			}
+		}
+		w.Settle()
+		runtime.GC()
+		runtime.GC()
+		kept := 0
+		for _, f := range files {
+			if f.Value() != nil {
+				kept++
+			}
+		}
+		if kept > 5 {
+			w.Errorf("%d of %d are kept", kept, len(files))
+		}
 	})
 }

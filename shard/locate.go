@@ -3,6 +3,7 @@ package shard
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"conclave/actor"
@@ -11,7 +12,8 @@ import (
 // locate finds the process that mail is for: it asks the owner, and who owns the part
 // next if that one does not any more, until ctx ends.
 func (r *route) locate(ctx context.Context, to addressee) (openAnswer, error) {
-	wait := time.Millisecond // before the next try, if it failed
+	to.key = strings.Clone(to.key) // it is remembered, and may be a part of something large
+	wait := time.Millisecond       // before the next try, if it failed
 	var last error
 	for {
 		o, changed := r.now()
