@@ -207,7 +207,8 @@ func (r *roster) join(ctx context.Context) error {
 	return err
 }
 
-// quit deletes this member's znode: its session may go on for long.
+// quit deletes this member's znode: its session may go on for long. Sync comes before
+// that: the create may have been given up, and not be sent yet.
 func (r *roster) quit() {
 	if r.guid == "" || r.s.Err() != nil {
 		return
@@ -215,7 +216,11 @@ func (r *roster) quit() {
 	ctx, cancel := context.WithTimeout(context.Background(), r.s.Timeout())
 	defer cancel()
 	for ctx.Err() == nil {
-		err := r.s.Delete(ctx, r.sp.k.Paths().SpaceMember(r.sp.name, r.guid), keeper.AnyVersion)
+		path := r.sp.k.Paths().SpaceMember(r.sp.name, r.guid)
+		err := r.s.Sync(ctx, path)
+		if err == nil {
+			err = r.s.Delete(ctx, path, keeper.AnyVersion)
+		}
 		if err == nil || errors.Is(err, keeper.ErrNoNode) || r.s.Err() != nil || !sleep(ctx, retryMin) {
 			return
 		}
