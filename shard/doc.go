@@ -60,7 +60,7 @@
 // Keys' processes may call each other, but not so that two wait for each other: they
 // would for ever. While their part moves, one that sends to another key of that part
 // gets [ErrMoved] at once: the part waits for it to end. So does one that is told to end
-// and sends to itself.
+// and sends to itself. To the part's own process, which ends after them, they can send.
 //
 // # From outside
 //

@@ -262,7 +262,7 @@ func (es *entities) open(asker actor.NodeID, c openCall) (answer openAnswer, wai
 		wait = es.turned // whoever has read of this term in ZooKeeper is ahead of us
 		es.mu.Unlock()
 		return openAnswer{Refusal: refusedLater}, wait
-	case t.term.Number() > c.Term || es.takes == takesNoMore || t.tenure.Check() != nil:
+	case t.term.Number() > c.Term || es.takes == takesNoMore && !es.outlastsLocked(c) || t.tenure.Check() != nil:
 		es.mu.Unlock()
 		return openAnswer{Refusal: refusedMoved}, nil
 	case c.Own && cfg.Serve == nil || !c.Own && cfg.Entity == nil:
@@ -300,6 +300,12 @@ func (es *entities) open(asker actor.NodeID, c openCall) (answer openAnswer, wai
 	}
 	answer.PID = e.pid
 	return answer, nil
+}
+
+// outlastsLocked says whether what is asked for is the part's own process while keys',
+// which may need it, are let end.
+func (es *entities) outlastsLocked(c openCall) bool {
+	return c.Own && es.own != nil && !es.own.sealed
 }
 
 // spawn starts an entity.

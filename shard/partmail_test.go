@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -119,4 +120,71 @@ func TestKeysAreSavedWhenThePartsOwnProcessEnds(t *testing.T) {
 		}
 		b.check(w)
 	})
+}
+
+// The part's own process may be where keys are kept: it ends after them.
+func TestKeysAreSavedWithThePartsOwnProcess(t *testing.T) {
+	for _, how := range []string{"drain", "stop", "idle"} {
+		t.Run(how, func(t *testing.T) {
+			var mu sync.Mutex
+			kept := make(map[string]int)
+			cfg := shard.Config{Parts: 4, Idle: time.Minute}
+			cfg.Serve = func(int) actor.Func {
+				return func(p *actor.Process) error {
+					for {
+						m, err := p.Receive()
+						if err != nil {
+							return err
+						}
+						mu.Lock()
+						kept[m.Body().(string)]++
+						mu.Unlock()
+						if err := p.Reply(m, 1); err != nil {
+							return err
+						}
+					}
+				}
+			}
+			cfg.Entity = shard.Stateful[int]{
+				Receive: func(*actor.Process, string, *int, actor.Message) error { return nil },
+				Save: func(p *actor.Process, key string, _ *int) error {
+					sp, part, _ := shard.Of(p)
+					_, err := sp.RequestPart(p, part, key)
+					return err
+				},
+			}.Entity
+			space(t, 2, cfg, func(w *world) {
+				w.balanced(4, 2)
+				for i := range 20 {
+					if err := w.of(w.Node(0)).Send(w.Context(), fmt.Sprint("key ", i), 1); err != nil {
+						w.Error(err)
+					}
+				}
+				switch how {
+				case "drain":
+					if err := w.of(w.Node(0)).Drain(w.Context()); err != nil {
+						w.Error(err)
+					}
+				case "stop":
+					w.Stop(0)
+				case "idle":
+					time.Sleep(2 * time.Minute)
+				}
+				if how != "idle" {
+					w.balanced(4, 1)
+					w.Stop(1)
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				for i := range 20 {
+					if n := kept[fmt.Sprint("key ", i)]; n != 1 {
+						w.Errorf("key %d was kept %d times", i, n)
+					}
+				}
+				if n := w.told(shard.EntityFailed); n > 0 {
+					w.Errorf("%d failures", n)
+				}
+			})
+		})
+	}
 }

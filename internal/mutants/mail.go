@@ -53,7 +53,7 @@ var mail = []Mutant{
 	{
 		Name:    "mail-when-the-part-is-given-up",
 		Without: "the refusal of new processes in a part that is given up",
-		Edits:   []Edit{{"shard/entity.go", "es.takes == takesNoMore || t.tenure.Check() != nil:\n", "t.tenure.Check() != nil:\n"}},
+		Edits:   []Edit{{"shard/entity.go", "es.takes == takesNoMore && !es.outlastsLocked(c) || t.tenure.Check() != nil:\n", "t.tenure.Check() != nil:\n"}},
 		Package: "shard", Test: "TestProcessOfAKeyIsGivenOutUnderThePresentTermOnly",
 	},
 	{
