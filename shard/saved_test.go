@@ -197,3 +197,34 @@ func TestNodeThatStopsHasEndedItsTermsBeforeItsSession(t *testing.T) {
 		}
 	})
 }
+
+// Who finds why to be nil relies on p.
+func TestOnLoseHearsThatOnGainWasStoppedWithItsNode(t *testing.T) {
+	whys := make(chan error, 1)
+	cfg := shard.Config{Parts: 1, Linger: true}
+	cfg.OnGain = func(*actor.Process, int) error {
+		slow, cancel := context.WithTimeout(context.Background(), 3*time.Second) // it does not look at its process
+		defer cancel()
+		<-slow.Done()
+		return nil
+	}
+	cfg.OnLose = func(p *actor.Process, _ int, why error) error {
+		if why == nil && p.Err() != nil {
+			t.Errorf("its process has ended, for %v", context.Cause(p))
+		}
+		whys <- why
+		return nil
+	}
+	space(t, 1, cfg, func(w *world) {
+		whys = make(chan error, 1) // of the bubble
+		w.Await("OnGain", func() bool { w.mu.Lock(); defer w.mu.Unlock(); return len(w.spells) == 1 })
+		time.Sleep(time.Second)
+		w.Stop(0)
+		if err := <-whys; !errors.Is(err, actor.Shutdown) {
+			w.Errorf("it was told %v", err)
+		}
+		if n := w.told(shard.Failed); n > 0 {
+			w.Errorf("%d failures were told of a node that stops", n)
+		}
+	})
+}

@@ -126,6 +126,9 @@ func (t *tenancy) run(p *actor.Process) error {
 	if cfg.OnLose == nil {
 		return nil
 	}
+	if why == nil && p.Err() != nil { // the node stopped while OnGain ran
+		why = context.Cause(p)
+	}
 	if err := t.hook("OnLose", func() error { return cfg.OnLose(p, t.part, why) }); err != nil {
 		t.sp.host.post(news{t, hookFailed, err})
 	}
