@@ -42,3 +42,9 @@ func (n *Node) Passed(ctx context.Context, nodes []actor.NodeID) {
 	}
 	asked.Wait()
 }
+
+// Linked says whether there is a link with that node now.
+func (n *Node) Linked(id actor.NodeID) bool {
+	p := n.links.peers.get(actor.MakePID(id, 0).NodeHandle())
+	return p != nil && p.link() != nil
+}

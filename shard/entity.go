@@ -25,6 +25,7 @@ type entities struct {
 	turned chan struct{} // closed at the next change of these
 	byKey  map[string]*entity
 	askers map[actor.NodeID]struct{} // nodes that know of these processes
+	crowd  int                       // with more of them it is looked who is still there
 	own    *entity                   // nil: there is none
 	failed map[string]error          // why a key's last process has failed
 }
@@ -109,6 +110,7 @@ func (es *entities) begin(t *tenancy) {
 	defer es.mu.Unlock()
 	clear(es.failed)
 	clear(es.askers)
+	es.crowd = fewAskers
 	if t.term.Number() <= es.over { // ZooKeeper was wiped, and counts from the start
 		es.over = 0
 	}
@@ -273,7 +275,7 @@ func (es *entities) open(asker actor.NodeID, c openCall) (answer openAnswer, wai
 		es.mu.Unlock()
 		return openAnswer{Refusal: refusedLater}, wait
 	}
-	es.askers[asker] = struct{}{}
+	es.askedLocked(asker)
 	e, starts := es.own, false
 	if !c.Own {
 		if e = es.byKey[c.Key]; e == nil {
@@ -301,6 +303,18 @@ func (es *entities) open(asker actor.NodeID, c openCall) (answer openAnswer, wai
 	answer.PID = e.pid
 	return answer, nil
 }
+
+// askedLocked remembers who knows of these processes. Of many, guests say, most have gone.
+func (es *entities) askedLocked(asker actor.NodeID) {
+	es.askers[asker] = struct{}{}
+	if len(es.askers) > es.crowd {
+		maps.DeleteFunc(es.askers, func(id actor.NodeID, _ struct{}) bool { return id != asker && !es.sp.n.Linked(id) })
+		es.crowd = max(2*len(es.askers), fewAskers)
+	}
+}
+
+// fewAskers are remembered whether they are linked with us or not.
+const fewAskers = 256
 
 // outlastsLocked says whether what is asked for is the part's own process while keys',
 // which may need it, are let end.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"conclave/actor"
+	"conclave/conclavetest"
 )
 
 // Between the end of a part's own process and that of the term somebody may ask for it.
@@ -108,4 +109,44 @@ func TestOwnerThatWasFoundBeforeItChangedIsNotKept(t *testing.T) {
 	if r.owner != next {
 		t.Errorf("the owner is said to be %v, and is %v", r.owner, next)
 	}
+}
+
+func TestNodesThatHaveAskedAndGoneAreForgotten(t *testing.T) {
+	conclavetest.Run(t, 0, 2, func(c *conclavetest.Cluster) {
+		var spaces []*Space
+		for _, n := range c.Nodes() {
+			sp, err := Open(c.Context(), n.Node, "lists", Config{Parts: 1, Entity: func(string) actor.Func {
+				return func(p *actor.Process) error { _, err := p.Receive(); return err }
+			}})
+			if err != nil {
+				c.Fatal(err)
+			}
+			spaces = append(spaces, sp)
+		}
+		own := 0
+		c.Await("an owner", func() bool {
+			for i, sp := range spaces {
+				if term, owned := sp.Owned(0); owned {
+					own = i
+					return term.Number() > 0
+				}
+			}
+			return false
+		})
+		if err := spaces[1-own].Send(c.Context(), "k", 1); err != nil {
+			c.Fatal(err)
+		}
+		es := spaces[own].here(0)
+		es.mu.Lock()
+		defer es.mu.Unlock()
+		for i := range 10_000 {
+			es.askedLocked(actor.NodeID{Name: fmt.Sprint("guest ", i), Incarnation: uint64(i)})
+		}
+		if n := len(es.askers); n > 2*fewAskers {
+			c.Errorf("%d nodes are remembered", n)
+		}
+		if _, there := es.askers[c.Node(1-own).ID()]; !there {
+			c.Error("one that is linked is forgotten")
+		}
+	})
 }
