@@ -32,7 +32,8 @@ var (
 // and logged, at the node that did not take it: around a move or a death these tell of
 // repetitions, and not of losses.
 //
-// Who sends one message after the other has them read in that order, whatever moves.
+// Who sends one message after the other has them read in that order, whatever moves; one
+// that was given up, its outcome unknown, may still be read, and behind others.
 // If ctx is an [actor.Process], or comes from one, they are sent under its term. Their
 // sender is the node all the same: who wants to be known, or answered, calls.
 //
@@ -50,7 +51,8 @@ func (sp *Space) Send(ctx context.Context, key string, body any) error {
 // who calls, and how long he waits: a process, or the With and Within of a process or
 // node; a process or a node itself waits for the answer as long as it takes.
 //
-// Errors: those of Send, and what the process has replied if that was an error. With
+// Errors: those of Send, and what the process has replied if that was an error; so one
+// that passes on an [ErrMoved] of its own calls says that nothing was accepted. With
 // [node.ErrUnknownOutcome] the call may have been carried out: the process failed, or its
 // node died, before it answered, or the caller had waited long enough ([actor.ErrTimeout],
 // or the cause of his context).
