@@ -98,7 +98,7 @@ func Open(ctx context.Context, n *node.Node, name string, cfg Config) (*Space, e
 	}
 	select {
 	case <-n.Stopped():
-		return nil, fmt.Errorf("%w: node %s has stopped", ErrClosed, n.ID().Name)
+		return nil, fmt.Errorf("%w: %w", ErrClosed, node.ErrStopped)
 	default:
 	}
 	if cfg.Logger == nil {
@@ -233,7 +233,7 @@ func (sp *Space) PartOwner(ctx context.Context, part int) (id actor.NodeID, term
 	}
 	s, err := sp.k.Session(ctx)
 	if errors.Is(err, keeper.ErrClosed) {
-		return id, term, fmt.Errorf("%w: its node has stopped", ErrClosed)
+		return id, term, fmt.Errorf("%w: %w", ErrClosed, node.ErrStopped)
 	}
 	if err != nil {
 		return id, term, err
