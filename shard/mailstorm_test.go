@@ -25,7 +25,7 @@ func TestMailGoesOnWhileManyNodesJoinAtOnce(t *testing.T) {
 		w.enter(w.Node(1))
 		w.balanced(parts, 2)
 		var all []*writer
-		for i := range 8 {
+		for i := range 4 {
 			all = append(all, w.letWrite(w.Node(i%2), fmt.Sprintf("w%d", i), 300, 2*time.Millisecond))
 		}
 		time.Sleep(time.Second)
@@ -34,7 +34,7 @@ func TestMailGoesOnWhileManyNodesJoinAtOnce(t *testing.T) {
 			time.AfterFunc(time.Duration(r.Int64N(int64(time.Second))), func() { w.enter(w.Node(i)) })
 		}
 		time.Sleep(1200 * time.Millisecond)
-		for i := range 8 { // those that have joined send, too
+		for i := range 4 { // those that have joined send, too
 			all = append(all, w.letWrite(w.Node(2+i), fmt.Sprintf("n%d", i), 300, 2*time.Millisecond))
 		}
 		w.balanced(parts, nodes)
