@@ -3,6 +3,7 @@ package node_test
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -327,8 +328,8 @@ func TestNobodyStaysPausedWhoeverFillsTheMailbox(t *testing.T) {
 				if err != nil {
 					return err
 				}
-				if i%4 == 0 {
-					time.Sleep(10 * time.Microsecond)
+				for range i % 4 * 10 {
+					runtime.Gosched()
 				}
 				if err := p.Reply(m, i); err != nil {
 					return err
