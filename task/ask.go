@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"conclave/actor"
@@ -38,25 +39,35 @@ func (q *Queue) leader(ctx context.Context) (leadership, error) {
 // heard: all that it can be asked may be asked twice. again, if not nil, is what it is
 // asked from then on.
 func askPart[A any](ctx context.Context, q *Queue, l leadership, part int, body, again any) (answer A, err error) {
-	unsure := false
+	answer, _, err = askUntil[A](ctx, q, l, part, body, again)
+	return answer, err
+}
+
+// askUntil is askPart that says whether an earlier try may have been heard, and done.
+// Then no error says that it was not.
+func askUntil[A any](ctx context.Context, q *Queue, l leadership, part int, body, again any) (answer A, unsure bool, err error) {
+	told := func(err error) error {
+		if unsure && changes(body) {
+			return fmt.Errorf("%w: %w", ErrUnknownOutcome, err)
+		}
+		return err
+	}
 	for pause := 10 * time.Millisecond; ; pause = min(2*pause, time.Second) {
 		if q.ctx.Err() != nil {
-			return answer, fmt.Errorf("%w: scope %q", ErrClosed, q.scope)
+			return answer, unsure, told(fmt.Errorf("%w: scope %q", ErrClosed, q.scope))
 		}
 		m, err := l.call(ctx, part, body)
 		switch {
 		case err == nil:
 			answer, is := actor.As[A](m)
 			if !is {
-				return answer, fmt.Errorf("task: the dispatcher of %q answers with a %s: another version?", q.scope, m.Type())
+				err = fmt.Errorf("task: the dispatcher of %q answers with a %s: another version?", q.scope, m.Type())
 			}
-			return answer, nil
-		case ctx.Err() != nil:
-			unsure = unsure || errors.Is(err, node.ErrUnknownOutcome)
-		case !errors.Is(err, node.ErrUnknownOutcome):
-			return answer, err
-		default:
+			return answer, unsure, err
+		case errors.Is(err, node.ErrUnknownOutcome):
 			unsure = true
+		case ctx.Err() == nil:
+			return answer, unsure, told(err)
 		}
 		if again != nil {
 			body = again
@@ -68,21 +79,29 @@ func askPart[A any](ctx context.Context, q *Queue, l leadership, part int, body,
 			err = node.ErrStopped
 		case <-ctx.Done():
 		}
-		switch {
-		case !unsure:
-			return answer, err
-		case changes(body):
-			return answer, fmt.Errorf("%w: %w", ErrUnknownOutcome, err)
+		if unsure && !changes(body) {
+			err = fmt.Errorf("task: the dispatcher of %q has not answered: %w", q.scope, cmp.Or(context.Cause(ctx), err))
 		}
-		return answer, fmt.Errorf("task: the dispatcher of %q has not answered: %w", q.scope, cmp.Or(context.Cause(ctx), err))
+		return answer, unsure, told(err)
 	}
+}
+
+// repeated is what the answer says to a change that may have been done before: that it
+// cannot be done is one of these errors then, too.
+func repeated(unsure bool, err error, too ...error) error {
+	if unsure && slices.ContainsFunc(too, func(one error) bool { return errors.Is(err, one) }) {
+		return fmt.Errorf("%w: %w", ErrUnknownOutcome, err)
+	}
+	return err
 }
 
 // changes says whether a call can change anything.
 func changes(call any) bool {
-	switch call.(type) {
+	switch c := call.(type) {
 	case *awaitCall, *showCall, *listCall, *statusCall, *schedulesCall:
 		return false
+	case *submitCall:
+		return len(c.Specs) > 0 // else it asks for the latest number
 	}
 	return true
 }

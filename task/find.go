@@ -24,11 +24,14 @@ func whereverItIs[A any](ctx context.Context, q *Queue, id string, ask func(l le
 	if l.parts() == 1 || !errors.Is(err, ErrNotFound) {
 		return answer, err
 	}
-	part, err = q.search(ctx, l, id, part)
-	if err != nil {
+	part, elsewhere := q.search(ctx, l, id, part)
+	switch {
+	case elsewhere == nil:
+		return ask(l, part)
+	case errors.Is(elsewhere, ErrNotFound):
 		return answer, err
 	}
-	return ask(l, part)
+	return answer, elsewhere
 }
 
 // search is the part that has a task, if it is not the one that its id belongs to. Of

@@ -269,14 +269,21 @@ func (q *Queue) Retry(ctx context.Context, id string) (Info, error) {
 }
 
 // Delete forgets a task that has ended.
+//
+// Of Cancel, Retry and Delete ErrUnknownOutcome means that it may have been done: no
+// answer came, or only that it cannot be done any more, to a question asked again.
 func (q *Queue) Delete(ctx context.Context, id string) (Info, error) {
 	return q.change(ctx, verbDelete, id)
 }
 
 func (q *Queue) change(ctx context.Context, verb, id string) (Info, error) {
-	a, err := whereverItIs(ctx, q, id, func(l leadership, part int) (a changeAnswer, err error) {
-		a, err = askPart[changeAnswer](ctx, q, l, part, &changeCall{Verb: verb, ID: id}, nil)
-		return a, errors.Join(err, a.Problem.err())
+	too := []error{ErrNotFound}
+	if verb == verbRetry {
+		too = append(too, ErrState)
+	}
+	a, err := whereverItIs(ctx, q, id, func(l leadership, part int) (changeAnswer, error) {
+		a, unsure, err := askUntil[changeAnswer](ctx, q, l, part, &changeCall{Verb: verb, ID: id}, nil)
+		return a, errors.Join(err, repeated(unsure, a.Problem.err(), too...))
 	})
 	return a.Info, err
 }

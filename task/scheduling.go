@@ -45,14 +45,16 @@ func (q *Queue) SetSchedule(ctx context.Context, spec ScheduleSpec) error {
 	return errors.Join(err, a.Problem.err())
 }
 
-// Unschedule takes a schedule away. Tasks that it has submitted stay.
+// Unschedule takes a schedule away. Tasks that it has submitted stay. ErrNotFound: there
+// is none of that name; with ErrUnknownOutcome as well it may be gone by this call, whose
+// first answer was lost.
 func (q *Queue) Unschedule(ctx context.Context, name string) error {
 	l, err := q.leader(ctx)
 	if err != nil {
 		return err
 	}
-	a, err := askPart[scheduleAnswer](ctx, q, l, shard.PartOf(scheduleHome(name), l.parts()), &scheduleCall{Schedule: ScheduleSpec{Name: name}, Remove: true}, nil)
-	return errors.Join(err, a.Problem.err())
+	a, unsure, err := askUntil[scheduleAnswer](ctx, q, l, shard.PartOf(scheduleHome(name), l.parts()), &scheduleCall{Schedule: ScheduleSpec{Name: name}, Remove: true}, nil)
+	return errors.Join(err, repeated(unsure, a.Problem.err(), ErrNotFound))
 }
 
 // Schedules are all there are, by name.

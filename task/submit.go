@@ -1,7 +1,6 @@
 package task
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,8 +8,6 @@ import (
 	"slices"
 	"sync/atomic"
 	"time"
-
-	"conclave/node"
 )
 
 // Submit hands a task in and returns its id when it is durable: whatever dies
@@ -104,13 +101,11 @@ func (q *Queue) look(ctx context.Context, l leadership, part int) error {
 		return nil
 	}
 	a, err := askPart[submitAnswer](ctx, q, l, part, &submitCall{}, nil)
-	if errors.Is(err, ErrUnknownOutcome) {
-		return fmt.Errorf("task: nothing was submitted: the dispatcher of %q does not answer: %w", q.scope, cmp.Or(context.Cause(ctx), node.ErrStopped))
+	if err != nil {
+		return fmt.Errorf("task: nothing was submitted: %w", err)
 	}
-	if err == nil {
-		q.seen[part].saw(a.Seen)
-	}
-	return err
+	q.seen[part].saw(a.Seen)
+	return nil
 }
 
 // saw takes note of a number that was given.

@@ -3,11 +3,15 @@ package task_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"conclave/conclavetest"
+	"conclave/shard"
 	"conclave/task"
 	"conclave/zkdev"
 )
@@ -175,4 +179,115 @@ func TestSubmitThatGivesUpNamesItsTask(t *testing.T) {
 		s.quiet()
 		s.wellDone(id, 1)
 	})
+}
+
+// Somebody closes the Queue, or the node stops, while nobody knows yet whether a
+// submission was heard: it is not told as if it were not.
+func TestSubmitThatMayHaveBeenHeardIsUnknownHoweverItsWaitingEnds(t *testing.T) {
+	for name, end := range map[string]func(s *scene) error{
+		"the Queue is closed": func(s *scene) error { return s.client.Close(s.Context()) },
+		"the node stops":      func(s *scene) error { return s.guest.Node.Stop(s.Context()) },
+	} {
+		for _, parts := range []int{1, 8} {
+			conclavetest.Run(t, 0, 2, func(c *conclavetest.Cluster) {
+				s := play(c, cast{cfg: task.Config{Parts: parts}, dispatch: []int{0}, work: []int{1}, kinds: map[string]handler{
+					"charge": func(context.Context, *task.Task, *try) error { return nil },
+				}})
+				s.submit(task.Of("charge", nil, task.ID("y"), task.Key("x"))) // in the same part: where that is, is known
+				loseAnswers(s, 0)
+				out := s.submitting(task.Of("charge", nil, task.ID("x")))
+				time.Sleep(time.Minute)
+				if err := end(s); err != nil {
+					c.Logf("%s: %v", name, err)
+				}
+				if got := <-out; !errors.Is(got.err, task.ErrUnknownOutcome) || got.id != "x" {
+					c.Errorf("%d parts, %s: %q, %v", parts, name, got.id, got.err)
+				}
+				c.Mend()
+				if n := len(s.tries("x")); n != 1 {
+					c.Errorf("%d parts, %s: it was run %d times", parts, name, n)
+				}
+			})
+		}
+	}
+}
+
+// What was done, and its answer lost, is not told to be impossible when it is asked
+// again.
+func TestChangeThatMayHaveBeenDoneIsNotToldAsRefused(t *testing.T) {
+	for _, parts := range []int{1, 8} {
+		conclavetest.Run(t, 0, 2, func(c *conclavetest.Cluster) {
+			bad := errors.New("bad")
+			var fixed atomic.Bool
+			s := play(c, cast{cfg: task.Config{Parts: parts}, dispatch: []int{0}, work: []int{1}, kinds: map[string]handler{
+				"charge": func(context.Context, *task.Task, *try) error {
+					if fixed.Load() {
+						return nil
+					}
+					return task.Discard(bad)
+				},
+			}})
+			ctx, cancel := s.within()
+			defer cancel()
+			all := []string{"deleted", "retried", "cancelled", "elsewhere"}
+			for _, id := range all {
+				spec := task.Of("charge", 1, task.ID(id))
+				for n := 0; id == "elsewhere" && (n == 0 || parts > 1 && shard.PartOf(spec.Key, parts) == shard.PartOf(id, parts)); n++ {
+					spec.Key = fmt.Sprint("key", n)
+				}
+				s.submit(spec)
+			}
+			for _, id := range all {
+				if _, err := s.client.Wait(ctx, id); !errors.Is(err, task.ErrDead) {
+					c.Fatal(id, err)
+				}
+			}
+			fixed.Store(true)
+			if err := s.client.Schedule(ctx, "nightly", "30 2 * * *", task.Of("charge", 1)); err != nil {
+				c.Fatal(err)
+			}
+			s.status() // now it is known where all parts are
+			loseAnswers(s, 0)
+			said := make(map[string]error)
+			var mu sync.Mutex
+			var asking sync.WaitGroup
+			for what, ask := range map[string]func() error{
+				"deleted":   func() error { _, err := s.client.Delete(ctx, "deleted"); return err },
+				"retried":   func() error { _, err := s.client.Retry(ctx, "retried"); return err },
+				"nightly":   func() error { return s.client.Unschedule(ctx, "nightly") },
+				"cancelled": func() error { _, err := s.client.Cancel(ctx, "cancelled"); return err },
+				"nobody":    func() error { _, err := s.client.Delete(ctx, "nobody"); return err },
+				"elsewhere": func() error { _, err := s.client.Delete(ctx, "elsewhere"); return err },
+			} {
+				asking.Go(func() {
+					err := ask()
+					mu.Lock()
+					defer mu.Unlock()
+					said[what] = err
+				})
+			}
+			time.Sleep(time.Minute)
+			c.Mend()
+			asking.Wait()
+			want := map[string]error{
+				"deleted": task.ErrUnknownOutcome, "retried": task.ErrUnknownOutcome, "nightly": task.ErrUnknownOutcome,
+				"nobody": task.ErrUnknownOutcome, "cancelled": task.ErrState,
+				"elsewhere": task.ErrUnknownOutcome,
+			}
+			if parts > 1 { // the part that may have heard of it does not have it, and the other is asked when all is well
+				want["elsewhere"] = nil
+			}
+			for what, want := range want {
+				if !errors.Is(said[what], want) {
+					c.Errorf("%d parts: %s: %v, want %v", parts, what, said[what], want)
+				}
+			}
+			if errors.Is(said["cancelled"], task.ErrUnknownOutcome) {
+				c.Errorf("%d parts: a dead task that cannot be cancelled: %v", parts, said["cancelled"])
+			}
+			if err := s.client.Unschedule(ctx, "nightly"); !errors.Is(err, task.ErrNotFound) || errors.Is(err, task.ErrUnknownOutcome) {
+				c.Errorf("%d parts: %v", parts, err)
+			}
+		})
+	}
 }
