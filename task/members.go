@@ -147,12 +147,17 @@ func (t *table) workerGone(name string) {
 	if m == nil {
 		return
 	}
+	t.takeBack(m)
+	t.lose(m)
+}
+
+// takeBack takes from a worker what it was about to be given.
+func (t *table) takeBack(m *member) {
 	for _, e := range t.fresh {
 		if e.fresh && e.member == m {
 			t.ungive(e)
 		}
 	}
-	t.lose(m)
 }
 
 // ungive undoes an assignment that was not committed.
@@ -211,8 +216,9 @@ func (t *table) hello(from actor.PID, h *hello) {
 	}
 	m.shown = WorkerStatus{Worker: m.name, Node: m.node, Kinds: sortedKeys(m.kinds), Slots: m.slots, CPU: h.CPU, Attributes: m.traits, Greeted: true}
 	t.outcomes(from, &outcomes{Worker: h.Worker, List: h.Outcomes})
-	if len(h.Kinds) == 0 { // it leaves: it wants to know when it has all that it was given
-		t.send(m, &recorded{})
+	leaves := len(h.Kinds) == 0
+	if leaves {
+		t.takeBack(m)
 	}
 	has := make(map[held]bool, len(h.Running)+len(h.Outcomes))
 	for _, r := range h.Running {
@@ -248,6 +254,9 @@ func (t *table) hello(from actor.PID, h *hello) {
 	}
 	if len(not) > 0 {
 		t.send(m, &abandon{List: not, Why: whyNotYours})
+	}
+	if leaves { // it wants to know when it has heard of all that it was given
+		t.send(m, &recorded{})
 	}
 }
 

@@ -1,10 +1,12 @@
 package task
 
 import (
-	"conclave/actor"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
+
+	"conclave/actor"
 )
 
 func TestWorkerThatDiesGivesItsTaskToExactlyOneOther(t *testing.T) {
@@ -156,5 +158,57 @@ func TestNewDispatcherTakesBackWhatIsWithWorkersThatAreGone(t *testing.T) {
 	v.ends(mine, howDone)
 	if a := v.one(); a.Attempt != 2 {
 		t.Errorf("%+v", a)
+	}
+}
+
+// A worker that leaves was given a task in the commit that takes in that it does. What
+// it is told that it has heard everything by comes behind all that it was given; and the
+// task, which it would give back, goes to another at once.
+func TestWorkerThatLeavesHearsOfEverythingItWasGiven(t *testing.T) {
+	d := newDesk(t)
+	w := d.worker("w", 1, "dig")
+	d.table.step(&news{call: 1_000, body: &submitCall{Specs: []Spec{Of("dig", 1, ID("a"), Attempts(1))}}}, d.now)
+	d.table.prepare(d.now) // it is given, and that is not committed yet
+	d.said = nil
+	d.hear(w.pid, &hello{Worker: "w"})
+	known := false
+	for _, m := range d.said {
+		switch b := m.body.(type) {
+		case *assign:
+			if m.to == w.pid && known {
+				t.Errorf("it was given %v after it had been told that this is all", b.Tasks)
+			}
+		case *recorded:
+			known = known || m.to == w.pid && len(b.List) == 0
+		}
+	}
+	if !known {
+		t.Error("it was not told that it has heard everything")
+	}
+	w.dies()
+	if i := d.info("a"); i.State != Waiting || i.Attempt != 0 || i.Failures != 0 {
+		t.Errorf("%+v: an attempt was used up that never began", i)
+	}
+	if a := d.worker("v", 1, "dig").one(); a.Attempt != 1 {
+		t.Errorf("%+v", a)
+	}
+}
+
+// The same of what was given by another dispatcher, or was lost on its way.
+func TestWorkerThatLeavesIsGivenAgainWhatItHasNotHeardOfFirst(t *testing.T) {
+	d := newDesk(t)
+	w := d.worker("w", 1, "dig")
+	d.must(d.submit(Of("dig", 1, ID("a"))))
+	d.begin()
+	d.said = nil
+	w.hello(0, nil)
+	var said []string
+	for _, m := range d.said {
+		if m.to == w.pid {
+			said = append(said, fmt.Sprintf("%T", m.body))
+		}
+	}
+	if want := []string{"*task.assign", "*task.recorded"}; !slices.Equal(said, want) {
+		t.Errorf("it was told %v, want %v", said, want)
 	}
 }
