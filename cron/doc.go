@@ -24,7 +24,8 @@
 //
 //   - a tick that falls into a fail-over, or for which nobody is active, is missed: a
 //     new active node begins with the first tick after its election. A planned
-//     transfer (node.Node.Transfer, Drain) hands over how far its predecessor was;
+//     transfer (node.Node.Transfer, Drain) hands over how far its predecessor was, so
+//     that the latest tick it has not begun is run;
 //   - a run that a fail-over has cut off is not begun again;
 //   - each node goes by its own clock: by as much as they differ, a tick just before a
 //     fail-over can be run again just after it. [Tick.ID] is the same on both, for
