@@ -56,7 +56,7 @@ func (g *Gateway) handler(to *route) http.Handler {
 			switch {
 			case r.Context().Err() != nil:
 				err = &problem{Status: statusGone, Code: "gone", Message: "the client has gone: " + err.Error()}
-			case end.Err() != nil && errors.Is(err, context.Canceled):
+			case end.Err() != nil && errors.Is(err, context.Canceled) && problemOf(err).Code != "unknown_outcome":
 				err = errStopping
 			}
 			p := problemOf(err)

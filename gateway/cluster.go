@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -136,6 +137,9 @@ func callService(c *call) (any, error) {
 	ctx, cancel := c.wait(m.Wait)
 	defer cancel()
 	reply, err := router.Call[any](router.Random(router.Service(c.path("name"))), c.g.cfg.Node.With(ctx), raw)
+	if errors.Is(err, context.Canceled) { // given up, and it may have been taken up
+		err = fmt.Errorf("%w: %w", node.ErrUnknownOutcome, err)
+	}
 	if err != nil {
 		return nil, c.failed(err)
 	}

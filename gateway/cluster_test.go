@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -148,5 +149,49 @@ func TestReadinessFollowsZooKeeper(t *testing.T) {
 		}
 		s.MendZooKeeper(1)
 		s.Await("it is ready again", func() bool { return s.ask("GET", "/readyz", "").status == 200 })
+	})
+}
+
+// The gateway stops while a call is under way: nobody knows what becomes of that, and
+// the client is not told to make it again.
+func TestCallThatAStoppingGatewayGivesUpHasAnUnknownOutcome(t *testing.T) {
+	keepShop(t, gateway.Config{}, func(s *shop) {
+		taken := make(chan struct{}, 2)
+		deaf := func(p *actor.Process) error {
+			for {
+				if _, err := p.Receive(); err != nil {
+					return err
+				}
+				taken <- struct{}{}
+			}
+		}
+		s.Node(0).Stand("deaf", deaf)
+		s.AwaitHolder("deaf")
+		s.Node(0).Offer("deaf", deaf)
+		if _, err := s.Node(2).WaitCapable(s.Context(), "deaf", 1); err != nil {
+			s.Fatal(err)
+		}
+		other := open(s.Cluster, gateway.Config{Node: s.Node(2).Node})
+		answers := make(chan answer, 3)
+		for _, path := range []string{"/v1/globals/deaf/call", "/v1/services/deaf/call", "/v1/globals/nobody/call"} {
+			go func() {
+				a, err := other.try(s.Context(), "POST", path, `{"body": 1, "wait": "1m"}`)
+				if err != nil {
+					s.Error(err)
+				}
+				if want := map[bool]string{true: "stopping", false: "unknown_outcome"}[strings.Contains(path, "nobody")]; a.code() != want {
+					s.Errorf("%s was told %d %s, want %s", path, a.status, a.text, want)
+				}
+				answers <- a
+			}()
+		}
+		<-taken
+		<-taken
+		time.Sleep(time.Second)
+		other.end()
+		for range 3 {
+			<-answers
+		}
+		other.stop()
 	})
 }

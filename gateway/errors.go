@@ -40,6 +40,8 @@ type sentinel struct {
 
 // sentinels are looked through in order: what wraps several is the first of them.
 var sentinels = []sentinel{
+	{task.ErrUnknownOutcome, 504, "unknown_outcome", 0}, // whatever it ended with
+	{node.ErrUnknownOutcome, 504, "unknown_outcome", 0},
 	{task.ErrBadTask, 400, "bad_task", 0},
 	{task.ErrBadSchedule, 400, "bad_schedule", 0},
 	{task.ErrOtherPart, 400, "other_part", 0},
@@ -63,8 +65,6 @@ var sentinels = []sentinel{
 	{actor.ErrMailboxFull, 429, "mailbox_full", 1},
 	{task.ErrClosed, 503, "stopping", 1},
 	{node.ErrStopped, 503, "stopping", 1},
-	{task.ErrUnknownOutcome, 504, "unknown_outcome", 0},
-	{node.ErrUnknownOutcome, 504, "unknown_outcome", 0},
 	{node.ErrNoCapable, 503, "no_service", 1},
 	{node.ErrNoHolder, 503, "no_holder", 1},
 	{node.ErrNotConnected, 503, "no_zookeeper", 1},

@@ -33,6 +33,7 @@ type leases struct {
 	out  map[*lease]struct{} // whose attempts have not ended
 	over *list.List          // of ended: in the order in which they did
 	none chan struct{}       // closed when out is empty; nil if nobody waits for that
+	shut bool                // all have been given back, and no more are taken in
 }
 
 type ended struct {
@@ -44,10 +45,15 @@ func newLeases() leases {
 	return leases{all: make(map[string]*lease), out: make(map[*lease]struct{}), over: list.New()}
 }
 
-// add takes a lease in. Its id cannot be guessed.
+// add takes a lease in. Its id cannot be guessed. nil: it is too late, and the lease has
+// to be given back.
 func (s *leases) add(scope string, given *task.Lease) *lease {
 	l := &lease{rand.Text(), scope, given}
 	s.mu.Lock()
+	if s.shut {
+		s.mu.Unlock()
+		return nil
+	}
 	s.all[l.id], s.out[l] = l, struct{}{}
 	s.mu.Unlock()
 	context.AfterFunc(given.Context(), func() { s.retire(l) })
@@ -106,6 +112,7 @@ func (s *leases) awaitNone(ctx context.Context) {
 // releaseAll gives the tasks back that are out, and waits until that is recorded.
 func (s *leases) releaseAll(ctx context.Context) {
 	s.mu.Lock()
+	s.shut = true
 	var all []*lease
 	for l := range s.out {
 		all = append(all, l)

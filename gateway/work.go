@@ -72,7 +72,12 @@ func take(c *call) (any, error) {
 	if given.Beat() == 0 {
 		given.Quiet(beat)
 	}
-	view.Lease = c.g.leases.add(c.path("scope"), given).id
+	l := c.g.leases.add(c.path("scope"), given)
+	if l == nil {
+		c.giveBack(given)
+		return nil, errStopping
+	}
+	view.Lease = l.id
 	c.after = func(err error) {
 		if err != nil {
 			c.giveBack(given)
