@@ -218,18 +218,19 @@ func (l *Lease) close(ctx context.Context, word string, err error) error {
 	if err := l.say(word, err); err != nil {
 		return err
 	}
+	var why error
 	select {
 	case <-l.settled:
-		return l.fate
 	case <-l.r.w.done:
-		select {
-		case <-l.settled:
-			return l.fate
-		default:
-			return fmt.Errorf("%w: the worker has ended", ErrLost)
-		}
+		why = fmt.Errorf("%w: the worker has ended", ErrLost)
 	case <-ctx.Done():
-		return context.Cause(ctx)
+		why = context.Cause(ctx)
+	}
+	select {
+	case <-l.settled: // that counts, whatever else has come with it
+		return l.fate
+	default:
+		return why
 	}
 }
 

@@ -77,6 +77,23 @@ func TestTakenTaskIsDoneWhenItsCompletionIsRecorded(t *testing.T) {
 	})
 }
 
+// Whose time is up as the answer comes is told the answer.
+func TestWhatIsRecordedIsToldThoughTheTimeIsUp(t *testing.T) {
+	onStage(t, Config{}, func(s *stage) {
+		l, _ := s.leased("x")
+		if err := l.Complete(s.Context(), nil); err != nil {
+			s.Fatal(err)
+		}
+		over, cancel := context.WithCancel(s.Context())
+		cancel()
+		for range 100 {
+			if err := l.Complete(over, nil); err != nil {
+				s.Fatalf("what was recorded is told as %v", err)
+			}
+		}
+	})
+}
+
 func TestWaysInWhichALeaseEnds(t *testing.T) {
 	onStage(t, Config{}, func(s *stage) {
 		ctx := s.Context()
