@@ -14,9 +14,10 @@ import (
 
 // Group has the commits of several journals of one process share transactions: what is
 // to be committed while one Multi is under way goes into the next, whatever journal it
-// is of. Each has its own fence and conditions in it; if one of them does not hold,
-// nothing of that Multi was done, and all of it is done again, each by itself. So to
-// each journal it is as if it were alone. The zero Group is ready.
+// is of. Each has its own fence and conditions in it; if one of them does not hold, or
+// what one wants is refused, nothing of that Multi was done, and all of it is done
+// again, each by itself. So to each journal it is as if it were alone. The zero Group is
+// ready.
 type Group struct {
 	mu      sync.Mutex
 	busy    bool // send runs
@@ -105,8 +106,7 @@ func send(together []*member) {
 			ops = append(ops, m.ops...)
 		}
 		results, err := together[0].s.Multi(context.Background(), ops...)
-		_, refused := refusal(err)
-		if !refused && !errors.Is(err, keeper.ErrTooLarge) {
+		if err == nil || passes(err) || errors.Is(err, keeper.ErrSessionLost) {
 			for _, m := range together {
 				if err == nil {
 					m.results, results = results[:len(m.ops):len(m.ops)], results[len(m.ops):]

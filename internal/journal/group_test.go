@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/go-zookeeper/zk"
 
 	"conclave/internal/keeper"
 	"conclave/zkdev"
@@ -73,7 +76,7 @@ func (c *choir) has(i int, want string) {
 	found := make(map[string]string)
 	c.ok(Read(c.within(), c.s, Config{Dir: c.dir(i), Report: c.note}, into(found)))
 	if found["a"] != want {
-		c.Errorf("journal %d has %q, want %q", i, found["a"], want)
+		c.Errorf("journal %d has %.40q, want %.40q", i, found["a"], want)
 	}
 }
 
@@ -124,6 +127,32 @@ func TestOneOfAGroupThatIsRefusedIsRefusedAlone(t *testing.T) {
 					w.Errorf("the deposed one: %v", err)
 				}
 			case err != nil:
+				w.Errorf("journal %d: %v", i, err)
+			}
+			c.has(i, want)
+		}
+	})
+}
+
+// An administrator has made one journal's directory read-only. The others do not hear of it.
+func TestOneOfAGroupThatMayNotWriteIsRefusedAlone(t *testing.T) {
+	bubble(t, func(w *world) {
+		c := newChoir(w, 6)
+		admin, _, err := zk.Connect([]string{"127.0.0.1:1"}, time.Minute, zk.WithLogInfo(false), zk.WithDialer(
+			func(string, string, time.Duration) (net.Conn, error) { return w.dev.DialContext(bg, "127.0.0.1:1") }))
+		w.ok(err)
+		defer admin.Close()
+		_, err = admin.SetACL(c.dir(2), zk.WorldACL(zk.PermRead), -1)
+		w.ok(err)
+		large := strings.Repeat("x", DefaultSegment) // so that each commit has to make a znode
+		for i, err := range c.sing(large, nil) {
+			want := large
+			if i == 2 {
+				want = ""
+				if !errors.Is(err, keeper.ErrNoAuth) {
+					w.Errorf("the one that may not write: %v", err)
+				}
+			} else if err != nil {
 				w.Errorf("journal %d: %v", i, err)
 			}
 			c.has(i, want)
