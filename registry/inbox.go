@@ -1,6 +1,9 @@
 package registry
 
-import "sync"
+import (
+	"context"
+	"sync"
+)
 
 // inbox is the way into the loop. Posting never blocks, so watch callbacks
 // can. What is in it is bounded by the callers, the reads and the watches there
@@ -25,6 +28,21 @@ type post struct {
 type call struct {
 	id    uint64
 	reply chan reply // has room for the one that comes
+}
+
+// await waits for the reply, until ctx ends: false. A reply that is there then counts.
+func (c *call) await(ctx context.Context) (answer reply, answered bool) {
+	select {
+	case answer = <-c.reply:
+		return answer, true
+	case <-ctx.Done():
+	}
+	select {
+	case answer = <-c.reply:
+		return answer, true
+	default:
+		return reply{}, false
+	}
 }
 
 type reply struct {

@@ -110,13 +110,12 @@ func (r *Registry) await(ctx context.Context, id uint64, ev, gone event) (reply,
 	if !r.box.put(post{ev: ev, call: c}) {
 		return reply{}, ErrClosed
 	}
-	select {
-	case answer := <-c.reply:
-		return answer, answer.err
-	case <-ctx.Done():
+	answer, answered := c.await(ctx)
+	if !answered {
 		r.box.put(post{ev: gone})
 		return reply{}, fmt.Errorf("registry: %w", context.Cause(ctx))
 	}
+	return answer, answer.err
 }
 
 // view says how good l is as an answer; nil stands for a service that the names

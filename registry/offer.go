@@ -79,14 +79,13 @@ func (r *Registry) UnregisterAll(ctx context.Context) error {
 }
 
 func (r *Registry) awaitOffer(ctx context.Context, c *call, key offerKey) (reply, error) {
-	select {
-	case answer := <-c.reply:
-		if err := answer.err; err != nil && !errors.Is(err, ErrUnregistered) && !errors.Is(err, ErrClosed) {
-			return reply{}, fmt.Errorf("registry: %w", err)
-		}
-		return answer, answer.err
-	case <-ctx.Done():
+	answer, answered := c.await(ctx)
+	if !answered {
 		r.box.put(post{ev: leave{c.id, key}})
 		return reply{}, fmt.Errorf("%w: %w", ErrPending, context.Cause(ctx))
 	}
+	if err := answer.err; err != nil && !errors.Is(err, ErrUnregistered) && !errors.Is(err, ErrClosed) {
+		return reply{}, fmt.Errorf("registry: %w", err)
+	}
+	return answer, answer.err
 }

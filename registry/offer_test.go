@@ -130,3 +130,24 @@ func TestWhatMayNotBeReadIsAnError(t *testing.T) {
 		}
 	})
 }
+
+// The answer comes as the time for it is up: a registration that was refused is not told
+// as pending, nor one that was made.
+func TestAnswerThatIsThereCountsThoughTheTimeIsUp(t *testing.T) {
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
+	refused := errors.New("no")
+	r := &Registry{box: newMailbox()}
+	for range 100 {
+		for _, want := range []error{nil, refused} {
+			c := &call{reply: make(chan reply, 1)}
+			c.reply <- reply{err: want}
+			if _, err := r.awaitOffer(over, c, offerKey{}); !errors.Is(err, want) {
+				t.Fatalf("told %v, want %v", err, want)
+			}
+		}
+	}
+	if _, err := r.awaitOffer(over, &call{reply: make(chan reply, 1)}, offerKey{}); !errors.Is(err, ErrPending) || !errors.Is(err, context.Canceled) {
+		t.Errorf("without an answer: %v", err)
+	}
+}
