@@ -55,7 +55,7 @@ var workers = []Mutant{
 	{
 		Name:    "completion-not-awaited",
 		Without: "the wait for the record of what was said of a lease",
-		Edits:   []Edit{{"task/lease.go", "	select {\n	case <-l.settled:\n		return l.fate\n	case <-l.r.w.done:", "	select {\n	default:\n		return nil\n	case <-l.r.w.done:"}},
+		Edits:   []Edit{{"task/lease.go", "	var why error\n	select {\n	case <-l.settled:\n", "	var why error\n	select {\n	default:\n		return nil\n"}},
 		Package: "task", Test: "TestRefusedCompletionIsLost",
 	},
 	{
