@@ -171,6 +171,7 @@ func TestWaitingSenderIsReleased(t *testing.T) {
 				t.Errorf("a message to one that ended: %v", err)
 			}
 			wantErr(t, <-called, NoProcess)
+			synctest.Wait() // what was in the mailbox is counted behind them
 			if n := s.DeadLetters(DeadNoProcess); n != 3 {
 				t.Errorf("%d dead letters, want 3", n)
 			}

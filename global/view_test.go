@@ -289,6 +289,7 @@ func TestFault28LostWatchesAreRepaired(t *testing.T) {
 		m.register("boss", Run(idles))
 		next.register("boss", Run(idles))
 		old := peer.whereis("boss")
+		c.settle() // both watch it now
 		c.dev.LoseWatch(m.znode("boss"))
 		start := time.Now()
 		m.wire.cut() // else it would tell the others itself
