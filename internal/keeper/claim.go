@@ -16,7 +16,7 @@ type Lease struct {
 	s     *Session
 	path  string
 	clock Clock
-	made  int64 // czxid of the znode
+	made  atomic.Int64 // czxid of the znode; 0: not read yet
 
 	mu       sync.Mutex // held while until is raised
 	onExtend func(until time.Duration)
@@ -71,7 +71,7 @@ func (l *Lease) Path() string { return l.path }
 func (l *Lease) Session() *Session { return l.s }
 
 // Czxid is the transaction that made the leased znode.
-func (l *Lease) Czxid() int64 { return l.made }
+func (l *Lease) Czxid() int64 { return l.made.Load() }
 
 // Release gives the lease back. The znode stays; who deletes it should release
 // the lease first.
@@ -140,12 +140,10 @@ func (s *Session) Claim(ctx context.Context, path string) (*Lease, error) {
 	l := &Lease{s: s, path: path, clock: s.k.cfg.Clock, granted: make(chan struct{})}
 	l.until.Store(ended + 1) // in the past, and may be extended
 	l.ctx, l.cancel = context.WithCancelCause(context.Background())
-	stat, err := s.guardOwner(ctx, l)
-	if err != nil {
+	if err := s.guardOwner(ctx, l); err != nil {
 		l.cancel(err)
 		return nil, err
 	}
-	l.made = stat.Czxid
 	s.inbox.put(claim{l})
 	c := call{op: "claim", path: path}
 	select {
@@ -164,8 +162,9 @@ func (s *Session) Claim(ctx context.Context, path string) (*Lease, error) {
 
 // guardOwner reads the claimed znode, checks that it is ours, and watches for
 // its deletion. A child watch does that and nothing else, as an ephemeral
-// cannot have children: writes to it do not fire it.
-func (s *Session) guardOwner(ctx context.Context, l *Lease) (Stat, error) {
+// cannot have children: writes to it do not fire it. The watch may fire before this
+// has returned.
+func (s *Session) guardOwner(ctx context.Context, l *Lease) error {
 	_, stat, err := s.children(ctx, l.path, func(cause watchCause) {
 		if cause == causeDeleted {
 			l.gone.Store(true)
@@ -177,22 +176,24 @@ func (s *Session) guardOwner(ctx context.Context, l *Lease) (Stat, error) {
 	c := call{op: "claim", path: l.path}
 	switch {
 	case errors.Is(err, ErrNoNode):
-		return stat, c.fail(ErrOwnerGone, ErrNoNode)
+		return c.fail(ErrOwnerGone, ErrNoNode)
 	case err != nil:
-		return stat, err
+		return err
 	case stat.EphemeralOwner != s.ID():
-		return stat, c.fail(ErrOwnerGone, fmt.Errorf("it belongs to session %#x", stat.EphemeralOwner))
+		return c.fail(ErrOwnerGone, fmt.Errorf("it belongs to session %#x", stat.EphemeralOwner))
+	case !l.made.CompareAndSwap(0, stat.Czxid) && stat.Czxid != l.made.Load():
+		return c.fail(ErrOwnerGone, errors.New("it is another znode"))
 	}
-	return stat, nil
+	return nil
 }
 
 // recheckOwner looks after a leased znode whose watch fired for a reason that
 // is not clear, and watches it again.
 func (s *Session) recheckOwner(l *Lease) {
 	for l.ctx.Err() == nil && s.ctx.Err() == nil {
-		stat, err := s.guardOwner(s.ctx, l)
+		err := s.guardOwner(s.ctx, l)
 		switch {
-		case errors.Is(err, ErrOwnerGone), err == nil && stat.Czxid != l.made:
+		case errors.Is(err, ErrOwnerGone):
 			l.gone.Store(true)
 			l.tell(gone{l.path})
 			return

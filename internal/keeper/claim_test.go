@@ -210,6 +210,31 @@ func TestDeletedZnodeEndsItsLeaseAtOnce_Fault14(t *testing.T) {
 	})
 }
 
+// The watch fires before whoever claims has looked at what it has read.
+func TestZnodeIsDeletedWhileItIsClaimed(t *testing.T) {
+	inBubble(t, func(w *world) {
+		u, admin := w.open(1), w.open(2)
+		s, other := u.session(), admin.session()
+		for range 300 {
+			if _, err := s.Create(bg, "/x", nil, Ephemeral); err != nil {
+				t.Fatal(err)
+			}
+			deleted := make(chan error, 1)
+			go func() { deleted <- other.Delete(bg, "/x", AnyVersion) }()
+			if l, err := s.Claim(bg, "/x"); err == nil {
+				ends(t, l, ErrOwnerGone)
+			} else if !errors.Is(err, ErrOwnerGone) {
+				t.Fatal(err)
+			}
+			if err := <-deleted; err != nil {
+				t.Fatal(err)
+			}
+		}
+		u.close()
+		admin.close()
+	})
+}
+
 // As above, with the event lost: the next heartbeat finds out, and its
 // successor follows at once so that the other lease does not suffer.
 func TestDeletedZnodeEndsItsLeaseAtTheNextHeartbeat_Fault14(t *testing.T) {

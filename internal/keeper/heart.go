@@ -54,7 +54,7 @@ func (h *heart) take(m any) {
 		if h.leases[m.lease.path] == m.lease {
 			h.step(m.event)
 		}
-		if m.lease.gone.Load() && h.spent[m.lease.path] == m.lease.made {
+		if m.lease.gone.Load() && h.spent[m.lease.path] == m.lease.Czxid() {
 			delete(h.spent, m.lease.path)
 		}
 	case leaseEvent:
@@ -65,8 +65,11 @@ func (h *heart) take(m any) {
 func (h *heart) claim(l *Lease) {
 	switch made, spent := h.spent[l.path]; {
 	case l.gone.Load():
+		if spent && made == l.Czxid() {
+			delete(h.spent, l.path)
+		}
 		l.end(ErrOwnerGone)
-	case spent && made == l.made:
+	case spent && made == l.Czxid():
 		l.end(ErrLeaseLapsed)
 	case h.leases[l.path] != nil:
 		l.end(ErrNodeExists)
@@ -122,7 +125,7 @@ func (h *heart) end(path string, cause error) {
 	delete(h.leases, path)
 	h.bytes -= len(path) + 32
 	if !l.gone.Load() {
-		h.spent[path] = l.made
+		h.spent[path] = l.Czxid()
 	}
 }
 
