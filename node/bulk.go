@@ -328,8 +328,6 @@ func (c *connection) sayBye(ctx context.Context, ended bool) {
 	bye := &transport.Frame{Kind: transport.Bye}
 	if ended {
 		bye.Flags = byeEnded
-		c.confirming.Lock() // what is being put into a mailbox is confirmed before
-		defer c.confirming.Unlock()
 	}
 	if b := c.bulk; b != nil && b.open.Load() { // also when nothing seems to be under way there: mail may just be being added
 		_ = b.append(ctx, bye, true)

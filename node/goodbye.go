@@ -70,8 +70,9 @@ func (p *peer) goodbye(ctx context.Context) error {
 	if link == nil {
 		return nil
 	}
+	ended := p.links.ended.Load()
 	p.part(link, ErrStopped)
-	link.sayBye(ctx, p.links.ended.Load())
+	link.sayBye(ctx, ended)
 	heard := []<-chan struct{}{link.bye}
 	if link.answersBye {
 		heard = append(heard, link.left) // then we have read all that was sent to us, too
@@ -88,7 +89,14 @@ func (p *peer) goodbye(ctx context.Context) error {
 
 // part has no mail taken any more that would go out over c: why is what its
 // senders are told. It says false if one side has said goodbye before.
+//
+// What is being put into a mailbox is confirmed before: who gets that message may end
+// at once, and a Bye that says so without the confirmation would deny it. For the same
+// reason, whether all have ended is asked before part: what is answered behind it is not
+// sent.
 func (p *peer) part(c *connection, why error) bool {
+	c.confirming.Lock()
+	defer c.confirming.Unlock()
 	p.mu.Lock()
 	first := p.parted == nil
 	if first {
@@ -113,8 +121,9 @@ func (p *peer) hearBye(c *connection, f *transport.Frame) {
 		p.mu.Unlock()
 	}
 	_ = c.control.append(context.Background(), &transport.Frame{Kind: transport.Bye}, true)
+	ended := p.links.ended.Load()
 	if p.part(c, ErrPeerStopped) {
-		c.sayBye(context.Background(), p.links.ended.Load())
+		c.sayBye(context.Background(), ended)
 	}
 	c.leftOnce.Do(func() { close(c.left) })
 }
