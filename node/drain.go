@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 
 	"conclave/actor"
 )
@@ -17,7 +18,9 @@ var errLeaving = fmt.Errorf("it is leaving and takes on nothing new: %w", ErrSto
 //  1. What it advertises is taken down, so that no new work is sent to it. From
 //     here on Register and RegisterCandidate are refused.
 //  2. Globals that it holds are handed over (Transfer) to the next in line.
-//  3. It waits until no process has unread mail or is at work; see
+//  3. Parts that it owns are given up, so many at a time, each for another member of its
+//     space to take over; see shard.Space.Drain.
+//  4. It waits until no process has unread mail or is at work; see
 //     actor.System.AwaitIdle for what that means. Mail from those who have not heard
 //     yet, and from those who know a PID, is accepted all the while.
 //
@@ -30,7 +33,28 @@ func (n *Node) Drain(ctx context.Context) error {
 	polite, cancel := n.politely(ctx)
 	defer cancel()
 	unregistered := <-n.unregister(polite)
-	return errors.Join(unregistered, n.passOn(polite, ctx), n.system.AwaitIdle(ctx))
+	passed := n.passOn(polite, ctx)
+	return errors.Join(unregistered, passed, n.giveUp(ctx), n.system.AwaitIdle(ctx))
+}
+
+// OnDrain has f called when the node drains, before it waits for its processes to be idle.
+// What f returns is part of Drain's error; Drain waits for f, which heeds ctx. It is for
+// the parts of the runtime that hand over to other nodes what they have. cancel takes it
+// back.
+func (n *Node) OnDrain(f func(ctx context.Context) error) (cancel func()) {
+	return n.onDrain.add(f)
+}
+
+// giveUp calls what OnDrain was given.
+func (n *Node) giveUp(ctx context.Context) error {
+	fs := n.onDrain.list()
+	failed := make([]error, len(fs))
+	var all sync.WaitGroup
+	for i, f := range fs {
+		all.Go(func() { failed[i] = f(ctx) })
+	}
+	all.Wait()
+	return errors.Join(failed...)
 }
 
 // unregister takes down what is advertised and refuses to advertise more. The

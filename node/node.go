@@ -41,7 +41,8 @@ type Node struct {
 	held   map[actor.Term]actor.PID // what is held here, for peers that link later
 	ending map[actor.PID]struct{}   // registered by hand, to be dropped when they end
 
-	beforeEnd map[*func(context.Context)]struct{} // guarded by mu
+	beforeEnd hooks[func(ctx context.Context)]
+	onDrain   hooks[func(ctx context.Context) error]
 
 	moves     *moveTable
 	transfers map[string]struct{} // under way, from here

@@ -13,8 +13,8 @@ func (sp *Space) part() { sp.parted.Do(func() { close(sp.leave) }) }
 // Drain has this node own nothing any more: its parts move to other members. It waits
 // until it owns nothing (the last are theirs a moment later), or ctx ends: the error says
 // which parts are left, and they go on moving. It is a member without parts from then on.
-// node.Drain and node.Stop begin the same, and do not wait until others have the parts;
-// Stop waits for every OnLose, as long as it may.
+// node.Drain does the same. node.Stop without that gives up everything at once, and waits
+// for every OnLose as long as it may.
 //
 // If ctx is a process that runs for one of its parts, or comes from one, which has to end
 // first, the error is [ErrPending] at once.
@@ -24,6 +24,28 @@ func (sp *Space) Drain(ctx context.Context) error {
 		return fmt.Errorf("%w: whoever waits for %q to be drained runs for one of its parts", ErrPending, sp.name)
 	}
 	return sp.host.wait(ctx)
+}
+
+// drained is what node.Drain waits for. While ZooKeeper is away nobody could take a part
+// over; Stop gives them up then.
+func (sp *Space) drained(ctx context.Context) error {
+	s := sp.k.Current()
+	if sp.cfg.Linger || s == nil || !s.Connected() {
+		return nil
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() {
+		select {
+		case <-s.Done():
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	if err := sp.Drain(ctx); err != nil && s.Err() == nil {
+		return err
+	}
+	return nil
 }
 
 // runs says whether ctx is, or comes from, a process that runs for a part here.

@@ -83,8 +83,10 @@ type Config struct {
 	// the space calls Drain when they have done what they are needed for. It is for parts
 	// that other work of the node depends on, which is to be finished first.
 	Linger bool
-	// Moves is how many parts this node gives up at a time for others to have them, those
-	// aside that are Stuck; the default is 8.
+	// Moves is how many parts this node gives up at a time for others to have them, until
+	// they serve them, those aside that are Stuck; the default is 8. It begins with two, and
+	// with one more for each that takes more than 50 ms. Who does not serve a part within a
+	// second is not waited for.
 	Moves int
 	// Patience is how long OnGain may take, and giving a part up with all that it takes
 	// (mail is read, keys' processes are saved, OnLose), before event Stuck tells of it;

@@ -44,7 +44,9 @@
 // watched it, makes its own, verifies it, has the lease, and begins ([Config].OnGain).
 // If the old owner does not come to an end, the part stays with it,
 // and event [Stuck] says so: there is no second owner for balance's sake. At most
-// [Config].Moves parts of a node are on the move at a time, those aside that are stuck.
+// [Config].Moves parts of a node are on the move at a time, those aside that are stuck,
+// and of those that are quick only two, each until the new owner serves it: so a key's
+// mail waits as long as its own part needs, not until all have moved.
 //
 // # Mail by key
 //

@@ -41,6 +41,10 @@ type door struct{ sp *Space }
 // Receive answers one question. Where the answer has to wait, a process of its own
 // does.
 func (d *door) Receive(p *actor.Process, m actor.Message) error {
+	if c, ok := actor.As[*takeCall](m); ok && c != nil {
+		d.take(p, m, c.Part)
+		return nil
+	}
 	c, ok := actor.As[*openCall](m)
 	if !ok || c == nil || !m.IsCall() {
 		return nil // a stranger's
@@ -60,6 +64,18 @@ func (d *door) Receive(p *actor.Process, m actor.Message) error {
 		return p.Reply(m, &answer)
 	})
 	return nil
+}
+
+// take answers who waits for this node to serve a part.
+func (d *door) take(p *actor.Process, m actor.Message, part int) {
+	if !m.IsCall() || part < 0 || part >= d.sp.Parts() {
+		return
+	}
+	p.Spawn(func(p *actor.Process) error {
+		ctx, cancel := context.WithTimeout(p, takePatience)
+		defer cancel()
+		return p.Reply(m, d.sp.here(part).served(ctx))
+	})
 }
 
 // await is open, once it is known; but for no longer than openPatience, or until what

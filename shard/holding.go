@@ -10,12 +10,13 @@ import (
 
 // holding is one part.
 type holding struct {
-	part   int
-	state  part
-	at     time.Duration // of its last step
-	leases map[uint64]*keeper.Lease
-	t      *tenancy // nil: no term
-	err    error    // of the last request that failed
+	part     int
+	state    part
+	at       time.Duration // of its last step
+	leases   map[uint64]*keeper.Lease
+	t        *tenancy  // nil: no term
+	handover *handover // to another member; nil: there is none under way
+	err      error     // of the last request that failed
 }
 
 // step lets a part's machine go on and does what it wants.

@@ -31,9 +31,13 @@ type host struct {
 	session  *keeper.Session
 	guid     string
 	holdings map[int]*holding
-	resign   bool            // everything is to be given up at once
-	waiting  []chan struct{} // told when nothing is held
-	quiet    []chan struct{} // told when no term lasts
+	plan     Plan                 // the last one
+	doors    map[string]actor.PID // of the members in it
+	paced    time.Duration        // when handOver looked last
+	vain     bool                 // somebody to whom it gives a part has not taken that
+	resign   bool                 // everything is to be given up at once
+	waiting  []chan struct{}      // told when nothing is held
+	quiet    []chan struct{}      // told when no term lasts
 }
 
 // What comes into the inbox beside what tenancies say.
@@ -44,8 +48,9 @@ type (
 	}
 	sessionDone struct{ session *keeper.Session }
 	planned     struct {
-		guid string
-		plan Plan
+		guid  string
+		plan  Plan
+		doors map[string]actor.PID // of members
 	}
 	happened struct { // to a part
 		part  int
@@ -111,7 +116,7 @@ func (h *host) run() {
 		for _, item := range items {
 			h.take(item)
 		}
-		h.move()
+		h.handOver()
 		h.tellWaiting()
 		if len(items) > 0 {
 			continue
@@ -162,10 +167,15 @@ func (h *host) run() {
 // rest is how long until the first part wants to be woken; 0: none does.
 func (h *host) rest() time.Duration {
 	var first time.Duration
-	for _, p := range h.holdings {
-		// What has come due since its last step is due still.
-		if at := p.state.wakes(p.at); at != 0 && (first == 0 || at < first) {
+	soonest := func(at time.Duration) {
+		if at != 0 && (first == 0 || at < first) {
 			first = at
+		}
+	}
+	for _, p := range h.holdings {
+		soonest(p.state.wakes(p.at)) // what has come due since its last step is due still
+		if p.handover != nil {
+			soonest(p.handover.wakes(h.paced))
 		}
 	}
 	if first == 0 {
@@ -199,7 +209,7 @@ func (h *host) take(item any) {
 		}
 	case planned:
 		if i.guid == h.guid {
-			h.planned(i.plan)
+			h.planned(i.plan, i.doors)
 		}
 	case happened:
 		p := h.holdings[i.part]
@@ -209,6 +219,8 @@ func (h *host) take(item any) {
 		h.step(p, i.event)
 	case newLease:
 		h.newLease(h.holdings[i.part], i)
+	case taken:
+		h.taken(i)
 	case waits:
 		h.waiting = append(h.waiting, i.ch)
 	case waitsQuiet:
@@ -225,7 +237,11 @@ func (h *host) take(item any) {
 
 // planned wants what the plan gives us, and nothing else. Who leaves wants nothing new:
 // the plan may be of a time when nobody knew that.
-func (h *host) planned(plan Plan) {
+func (h *host) planned(plan Plan, doors map[string]actor.PID) {
+	if !plan.Equal(h.plan) {
+		h.vain = false
+	}
+	h.plan, h.doors = plan, doors
 	ours := make(map[int]bool)
 	if h.guid != "" && !h.resign {
 		leaves := h.sp.parting()
@@ -246,26 +262,6 @@ func (h *host) planned(plan Plan) {
 			h.step(p, wanted{})
 		} else {
 			h.step(p, unwanted{})
-		}
-	}
-}
-
-// move has parts that others are to own drained, so many at a time. One that hangs does
-// not count: it must not hold up the others.
-func (h *host) move() {
-	busy := 0
-	for _, p := range h.holdings {
-		if p.state.phase == draining && !p.state.slow {
-			busy++
-		}
-	}
-	for _, p := range h.holdings {
-		if busy >= h.sp.cfg.Moves {
-			return
-		}
-		if p.state.mayDrain() {
-			busy++
-			h.step(p, drainNow{})
 		}
 	}
 }

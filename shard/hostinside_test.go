@@ -31,7 +31,7 @@ func TestNodeThatLeavesWantsNothingNew(t *testing.T) {
 	sp := &Space{leave: make(chan struct{})}
 	sp.part()
 	h := &host{sp: sp, start: time.Now(), guid: "us", holdings: make(map[int]*holding)}
-	h.planned(plan)
+	h.planned(plan, nil)
 	if len(h.holdings) > 0 {
 		t.Errorf("it wants %d parts", len(h.holdings))
 	}

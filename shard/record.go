@@ -25,6 +25,7 @@ type memberRecord struct {
 	Weight  int               `msgpack:"w"` // 0: it owns nothing
 	Labels  map[string]string `msgpack:"l,omitempty"`
 	Leaving bool              `msgpack:"x,omitempty"` // it wants to own nothing any more
+	Door    string            `msgpack:"d,omitempty"` // the PID of its door, as text
 }
 
 // recordVersion is the version of settings that this program writes and reads.

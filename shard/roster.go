@@ -35,7 +35,8 @@ type roster struct {
 type listed struct {
 	memberRecord
 	id      actor.NodeID
-	changed bool // since it was read
+	door    actor.PID // zero: of an earlier version, which tells of none
+	changed bool      // since it was read
 	foreign bool
 }
 
@@ -289,7 +290,7 @@ func (r *roster) lookOnce(ctx context.Context) (time.Duration, error) {
 		}
 	}
 	members := r.counted()
-	r.sp.host.post(planned{guid: r.guid, plan: plan})
+	r.sp.host.post(planned{r.guid, plan, r.doors()})
 	r.sp.show(r.members, plan)
 	if r.sp.cfg.Watch || there && plan.IsFor(members) {
 		r.turn = turn{}
@@ -350,6 +351,7 @@ func (r *roster) readMembers(ctx context.Context) (whole bool, err error) {
 			return false, err
 		}
 		if m.memberRecord, m.id, err = readMember(data); err == nil {
+			m.door, _ = actor.ParsePID(m.Door)
 			err = Member{ID: name, Weight: m.Weight}.Check()
 		}
 		if err != nil || stat.EphemeralOwner == 0 {
@@ -382,6 +384,17 @@ func (r *roster) counted() (all []Member) {
 		return 1
 	})
 	return all
+}
+
+// doors are those of the members.
+func (r *roster) doors() map[string]actor.PID {
+	doors := make(map[string]actor.PID, len(r.members))
+	for name, m := range r.members {
+		if !m.foreign {
+			doors[name] = m.door
+		}
+	}
+	return doors
 }
 
 // readPlan reads the plan. One that is damaged is as none: it has no parts. Then the next

@@ -114,7 +114,8 @@ func Open(ctx context.Context, n *node.Node, name string, cfg Config) (*Space, e
 		time.AfterFunc(askPatience, func() { close(sp.shut) })
 	}))
 	sp.host = newHost(sp)
-	sp.forget = n.BeforeEnd(sp.host.lastWords)
+	recorded, drained := n.BeforeEnd(sp.host.lastWords), n.OnDrain(sp.drained)
+	sp.forget = func() { recorded(); drained() }
 	sp.done.Go((&roster{sp: sp}).run)
 	sp.done.Go(sp.follow)
 	if cfg.Entity != nil && cfg.Idle > 0 {
@@ -275,7 +276,7 @@ func (sp *Space) spawn(f func()) bool {
 }
 
 func (sp *Space) record(leaving bool) memberRecord {
-	return memberRecord{Node: sp.n.ID().String(), Weight: sp.cfg.Weight, Labels: sp.cfg.Labels, Leaving: leaving}
+	return memberRecord{Node: sp.n.ID().String(), Weight: sp.cfg.Weight, Labels: sp.cfg.Labels, Leaving: leaving, Door: sp.door.String()}
 }
 
 // tell tells whoever wants to know, and the log.
