@@ -49,7 +49,10 @@ func newBench(ctx context.Context, set settings) (*bench, error) {
 	if b.dir, err = os.MkdirTemp("", "conclave-moves-"); err != nil {
 		return nil, err
 	}
-	if b.guard, err = child.BuildGuard(ctx, b.dir); err == nil {
+	if b.guard = set.conclave; b.guard == "" {
+		b.guard, err = child.BuildGuard(ctx, b.dir)
+	}
+	if err == nil {
 		b.zk, err = zktest.NewEnsemble("", 1, zktest.AsShipped())
 	}
 	if err != nil {

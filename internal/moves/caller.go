@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -79,7 +80,7 @@ func caller(args []string) int {
 				switch {
 				case ctx.Err() != nil:
 				case err != nil:
-					say(said{Part: part, Failed: err.Error()})
+					say(said{Part: part, Failed: kindOf(err)})
 				case m.From.Node() != owner:
 					if owner = m.From.Node(); !owner.IsZero() {
 						say(said{Part: part, Call: took})
@@ -99,6 +100,16 @@ func caller(args []string) int {
 		fmt.Fprintln(os.Stderr, "moves: stop:", err)
 	}
 	return 0
+}
+
+// kindOf is why a call has failed, without whom it was for.
+func kindOf(err error) string {
+	for _, kind := range []error{node.ErrUnknownOutcome, shard.ErrMoved, shard.ErrNoOwner} {
+		if errors.Is(err, kind) {
+			return kind.Error()
+		}
+	}
+	return err.Error()
 }
 
 // keysOf is a key of each of the parts that are called.

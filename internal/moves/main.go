@@ -54,6 +54,7 @@ type settings struct {
 	calls              bool
 	timeout            time.Duration
 	wide               bool
+	conclave           string
 }
 
 func measure(ctx context.Context, args []string) error {
@@ -66,6 +67,7 @@ func measure(ctx context.Context, args []string) error {
 	fs.IntVar(&set.moves, "moves", 0, "how many parts a member gives up at a time; 0: shard's default")
 	fs.BoolVar(&set.calls, "calls", true, "call keys meanwhile, which takes of the machine, too")
 	fs.BoolVar(&set.wide, "wide", false, "1,024 parts on 100 members instead, once")
+	fs.StringVar(&set.conclave, "conclave", "", "the `program` conclave, for its guard; default: it is built, which works within its module")
 	if err := fs.Parse(args); err != nil {
 		return err
 	}
