@@ -50,5 +50,9 @@ CONCLAVE_REAL=1 go test -race -timeout 25m "$@" ./...
 echo "== what messages cost"
 go test -run '^TestCostOf|Alloc' ./actor ./codec ./transport ./node
 
+# The race detector makes them ten times as slow, so it sees a quarter of each.
+echo "== random schedules of the machines, all of them"
+go test -run '^TestExplore|^TestNextKeeps|^TestNoPlanMoves' ./actor ./global ./internal/journal ./internal/keeper ./node ./registry ./shard
+
 echo "== the modules of their own: bench, otel"
 for module in bench otel; do (cd "$module" && go vet ./... && go test ./...); done

@@ -27,8 +27,9 @@ var errLeaving = fmt.Errorf("it is leaving and takes on nothing new: %w", ErrSto
 // Nothing is stopped: Stop does that, also when Drain's time was not enough. The
 // error says what was not done when ctx ended, or who could not be handed over (a
 // name that nobody else stands for passes, or not, when Stop resigns). Not to be
-// called by a process of the node unless it is actor.Endless: it would wait for
-// itself.
+// called by a process of the node unless it is actor.Endless, nor by what runs for a
+// part: it would wait for itself. A part that is stuck keeps it until ctx ends, as a
+// process that is at work does: leave time for Stop.
 func (n *Node) Drain(ctx context.Context) error {
 	polite, cancel := n.politely(ctx)
 	defer cancel()

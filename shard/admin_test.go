@@ -126,7 +126,7 @@ func TestMovedPartStaysWhereItWasMoved(t *testing.T) {
 		w.balanced(16, 3)
 		g := w.Guest("asker")
 		r := w.Chance("what")
-		for range 10 {
+		for range 5 {
 			part, to := r.IntN(16), w.Node(r.IntN(3)).ID()
 			before := w.look(g)
 			err := shard.Move(w.Context(), g.Node, spaceName, part, to)

@@ -3,8 +3,10 @@ package shard
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"conclave/actor"
+	"conclave/internal/keeper"
 )
 
 // part asks for no parts any more.
@@ -26,26 +28,41 @@ func (sp *Space) Drain(ctx context.Context) error {
 	return sp.host.wait(ctx)
 }
 
-// drained is what node.Drain waits for. While ZooKeeper is away nobody could take a part
-// over; Stop gives them up then.
+// drained is what node.Drain waits for. Nobody can take a part over while ZooKeeper is
+// away: Stop, which has its time after that, gives up what is left.
 func (sp *Space) drained(ctx context.Context) error {
 	s := sp.k.Current()
-	if sp.cfg.Linger || s == nil || !s.Connected() {
+	if sp.cfg.Linger || s == nil {
 		return nil
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	go func() {
-		select {
-		case <-s.Done():
-			cancel()
-		case <-ctx.Done():
-		}
-	}()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	go sp.cancelOffline(ctx, s, cancel)
 	if err := sp.Drain(ctx); err != nil && s.Err() == nil {
 		return err
 	}
-	return nil
+	return nil // also when the session is over, as all that was held under it is
+}
+
+// cancelOffline ends ctx when the session has no connection for so long, or is over.
+func (sp *Space) cancelOffline(ctx context.Context, s *keeper.Session, cancel context.CancelCauseFunc) {
+	const patience, look = time.Second, 50 * time.Millisecond
+	ticker := time.NewTicker(look)
+	defer ticker.Stop()
+	for away := time.Duration(0); away < patience; {
+		select {
+		case <-ticker.C:
+			if away += look; s.Connected() {
+				away = 0
+			}
+		case <-s.Done():
+			cancel(keeper.ErrSessionLost)
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
+	cancel(keeper.ErrNotConnected)
 }
 
 // runs says whether ctx is, or comes from, a process that runs for a part here.

@@ -85,8 +85,9 @@ type Config struct {
 	Linger bool
 	// Moves is how many parts this node gives up at a time for others to have them, until
 	// they serve them, those aside that are Stuck; the default is 8. It begins with two, and
-	// with one more for each that takes more than 50 ms. Who does not serve a part within a
-	// second is not waited for.
+	// with one more for each that takes more than 50 ms. One that is not served within a
+	// second counts no more; when this node leaves, the others then do not wait for theirs
+	// either.
 	Moves int
 	// Patience is how long OnGain may take, and giving a part up with all that it takes
 	// (mail is read, keys' processes are saved, OnLose), before event Stuck tells of it;
@@ -97,8 +98,8 @@ type Config struct {
 	// Members that have gone are planned for at once.
 	Settle time.Duration
 
-	// OnEvent is told what happens. It must not block (Drain and Close do), and may be
-	// called by several goroutines at once.
+	// OnEvent is told what happens. It must not block (Drain and Close do,
+	// also those of the node), and may be called by several goroutines at once.
 	OnEvent func(Event)
 	// Logger gets what OnEvent is told: as warnings what somebody should look at (Failed,
 	// Stuck, EntityFailed, Refused, Skipped, and Lost with an error), of each kind one line

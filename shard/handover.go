@@ -95,7 +95,7 @@ func (h *host) handsOver(p *holding) bool {
 		}
 		m.asked, m.until = true, -1
 		id, _ := h.plan.Owner(p.part)
-		if door := h.doors[id]; !door.IsZero() && door != h.sp.door && !h.vain {
+		if door := h.doors[id]; !door.IsZero() && door != h.sp.door && !(h.vain && h.sp.parting()) {
 			h.waitFor(door, p.part, m)
 			return true
 		}
@@ -104,10 +104,25 @@ func (h *host) handsOver(p *holding) bool {
 	return false
 }
 
+// replan takes note of the plan. What was asked of somebody who is not to have the part
+// any more says nothing of it.
+func (h *host) replan(plan Plan) {
+	if plan.Equal(h.plan) {
+		return
+	}
+	for _, p := range h.holdings {
+		was, _ := h.plan.Owner(p.part)
+		if is, _ := plan.Owner(p.part); p.handover != nil && p.handover.asked && is != was {
+			p.handover = nil
+		}
+	}
+	h.plan, h.vain = plan, false
+}
+
 // waitFor waits until a member that is to take a part serves it.
 func (h *host) waitFor(door actor.PID, part int, m *handover) {
 	h.requests.Go(func() {
-		ctx, cancel := context.WithTimeout(h.ctx, 2*takePatience)
+		ctx, cancel := context.WithTimeout(h.ctx, takePatience+takePatience/4)
 		defer cancel()
 		answer, err := h.sp.n.System().Request(ctx, door, &takeCall{part})
 		served := false
@@ -118,8 +133,9 @@ func (h *host) waitFor(door actor.PID, part int, m *handover) {
 	})
 }
 
-// taken takes in how a handover has ended. When one who is to take parts does not, nobody
-// is waited for until there is another plan: he would hold up all others.
+// taken takes in how a handover has ended. When one who is to take parts does not, a node
+// that leaves waits for nobody until there is another plan: its time is short, and he would
+// hold up all others. Who stays has time: what it does not give up, it serves.
 func (h *host) taken(i taken) {
 	if p := h.holdings[i.part]; p.handover == i.handover {
 		p.handover = nil

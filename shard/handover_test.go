@@ -2,6 +2,7 @@ package shard_test
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"conclave/actor"
+	"conclave/internal/keeper"
 	"conclave/shard"
 )
 
@@ -151,19 +153,101 @@ func TestWhoDoesNotTakePartsHoldsUpNoMoveForLong(t *testing.T) {
 	})
 }
 
-func TestNodeThatDrainsWhileZooKeeperIsAwayDoesNotWaitForItsParts(t *testing.T) {
-	space(t, 2, shard.Config{Parts: 16}, func(w *world) {
-		w.balanced(16, 2)
-		w.ZooKeeperDown()
-		time.Sleep(time.Second)
+// What it does not give up it serves, and the one who comes does not.
+func TestMemberWhoseOnGainHangsGetsPartsSlowly(t *testing.T) {
+	var hang atomic.Bool
+	cfg := shard.Config{Parts: 256, OnGain: func(p *actor.Process, _ int) error {
+		if hang.Load() {
+			<-p.Done()
+		}
+		return nil
+	}}
+	space(t, 3, cfg, func(w *world) {
+		w.balanced(256, 3)
+		w.Stop(2)
+		w.balanced(256, 2)
+		hang.Store(true)
+		w.Start(2)
+		time.Sleep(2 * time.Second)
+		if _, sum := w.loads(); sum < 256-3*2*8 {
+			w.Errorf("%d of 256 parts are served 2 s after somebody came who serves none", sum)
+		}
+		w.Kill(2)
+		hang.Store(false)
+		w.balanced(256, 2)
+	})
+}
+
+func TestAnswerOfWhoIsNotToHaveThePartSaysNothingOfTheNext(t *testing.T) {
+	const gain = 100 * time.Millisecond
+	cfg := shard.Config{Parts: 512, OnGain: func(*actor.Process, int) error { <-time.After(gain); return nil }}
+	space(t, 3, cfg, func(w *world) {
+		w.balanced(512, 3)
+		w.Lag(1, 30*time.Millisecond)
 		began := w.Now()
-		if err := w.Node(0).Drain(context.Background()); err != nil {
-			w.Error(err)
+		left := make(chan error, 1)
+		go func() { left <- w.of(w.Node(0)).Drain(w.Context()) }()
+		time.Sleep(505 * time.Millisecond)
+		go func() { _ = w.of(w.Node(1)).Drain(w.Context()) }()
+		if err := <-left; err != nil {
+			w.Fatal(err)
 		}
-		if took := w.Now() - began; took > 20*time.Second { // others that are handed over, and the session
-			w.Errorf("it has waited for %v", took)
+		w.Await("all parts to be at the third", func() bool { all, _ := w.loads(); return all[2] == 512 })
+		if most := w.unserved(began, gain); most > 2*8 {
+			w.Errorf("%d parts were unserved at a time, at most 8 of each of two should be", most)
 		}
-		w.ZooKeeperUp()
+	})
+}
+
+func TestNodeThatDrainsDoesNotWaitForZooKeeperForLong(t *testing.T) {
+	slow := func(*actor.Process, int, error) error { <-time.After(300 * time.Millisecond); return nil }
+	for name, away := range map[string]func(w *world){
+		"down":   func(w *world) { w.ZooKeeperDown() },
+		"frozen": func(w *world) { w.ZooKeeperFreeze() },
+		"before": nil,
+	} {
+		t.Run(name, func(t *testing.T) {
+			space(t, 2, shard.Config{Parts: 64, OnLose: slow}, func(w *world) {
+				w.balanced(64, 2)
+				if away == nil {
+					w.ZooKeeperDown()
+					time.Sleep(5 * time.Second)
+				}
+				began := w.Now()
+				left := make(chan error, 1)
+				go func() { left <- w.Node(0).Drain(context.Background()) }()
+				time.Sleep(400 * time.Millisecond)
+				if away != nil {
+					away(w)
+				}
+				err := <-left
+				if !errors.Is(err, keeper.ErrNotConnected) {
+					w.Errorf("Drain says %v, and the node holds parts", err)
+				}
+				if took := w.Now() - began; took > 8*time.Second { // the client finds out in two thirds of T
+					w.Errorf("it has waited for %v", took)
+				}
+				w.ZooKeeperUp()
+				w.ZooKeeperThaw()
+				w.Await("the other to own everything", func() bool { all, _ := w.loads(); return all[1] == 64 })
+			})
+		})
+	}
+}
+
+func TestNodeThatDrainsWhileItConnectsAgainHandsItsPartsOver(t *testing.T) {
+	space(t, 2, shard.Config{Parts: 64}, func(w *world) {
+		w.balanced(64, 2)
+		w.Disconnect(0)
+		for w.Node(0).Keeper().Current().Connected() {
+			time.Sleep(100 * time.Microsecond)
+		}
+		if err := w.Node(0).Drain(w.Context()); err != nil {
+			w.Fatal(err)
+		}
+		if all, _ := w.loads(); all[0] != 0 {
+			w.Errorf("it has drained, and owns %d parts", all[0])
+		}
 	})
 }
 

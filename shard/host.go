@@ -238,10 +238,8 @@ func (h *host) take(item any) {
 // planned wants what the plan gives us, and nothing else. Who leaves wants nothing new:
 // the plan may be of a time when nobody knew that.
 func (h *host) planned(plan Plan, doors map[string]actor.PID) {
-	if !plan.Equal(h.plan) {
-		h.vain = false
-	}
-	h.plan, h.doors = plan, doors
+	h.replan(plan)
+	h.doors = doors
 	ours := make(map[int]bool)
 	if h.guid != "" && !h.resign {
 		leaves := h.sp.parting()

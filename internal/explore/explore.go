@@ -65,9 +65,10 @@ func (s *Story) Helper() {}
 type over struct{}
 
 // Schedules has tell run through a number of schedules (usual, unless a flag
-// says otherwise; a twentieth of it with -short), several at a time, and fails
-// the test at the first that goes wrong. It returns how many it tried. tell is
-// called from many goroutines.
+// says otherwise; a twentieth of it with -short, a quarter under the race detector,
+// which takes ten times as long and has little to find in what one goroutine does),
+// several at a time, and fails the test at the first that goes wrong. It returns how
+// many it tried. tell is called from many goroutines.
 func Schedules(t *testing.T, usual int, tell func(s *Story)) int {
 	t.Helper()
 	if *seed != 0 {
@@ -79,8 +80,11 @@ func Schedules(t *testing.T, usual int, tell func(s *Story)) int {
 		return 1
 	}
 	n := usual
-	if testing.Short() {
+	switch {
+	case testing.Short():
 		n = max(1, usual/20)
+	case raceDetector:
+		n = max(1, usual/4)
 	}
 	if *runs > 0 {
 		n = *runs
