@@ -11,7 +11,7 @@ import (
 	"conclave/shard"
 )
 
-var mailRounds = flag.Int("shard.mailrounds", 6, "how many random histories of mail by key are tried")
+var mailRounds = flag.Int("shard.mailrounds", 3, "how many random histories of mail by key are tried")
 
 // Whatever happens, a key has one process, nothing is handled twice or out of its
 // sender's order, and what was said not to be accepted is not handled.
@@ -67,7 +67,7 @@ func TestNothingAcceptedIsLostInOrder(t *testing.T) {
 					}
 					all = append(all, w.letWrite(w.Node(0), name, 6, time.Millisecond))
 				}
-				for range 3 {
+				for range 2 {
 					for _, i := range []int{1, 2} {
 						switch how {
 						case "close":

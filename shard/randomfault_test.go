@@ -11,7 +11,7 @@ import (
 	"conclave/shard"
 )
 
-var histories = flag.Int("shard.histories", 6, "how many random histories TestRandomFaultsNeverMakeTwoOwners plays")
+var histories = flag.Int("shard.histories", 4, "how many random histories TestRandomFaultsNeverMakeTwoOwners plays")
 
 // Minutes of random failures under load, with mail by key, on 3 to 12 nodes: the history
 // that all have recorded is checked, and what became of the mail. Replay a seed with -conclavetest.seed, and -run with the

@@ -13,7 +13,7 @@ import (
 
 var (
 	exploreSeed  = flag.Uint64("task.seed", 0, "of TestRandomLives: only this schedule")
-	exploreLives = flag.Int("task.lives", 0, "of TestRandomLives: how many schedules (0: 300)")
+	exploreLives = flag.Int("task.lives", 0, "of TestRandomLives: how many schedules (0: 150)")
 )
 
 // life is one random schedule of a scope: workers come, run, lose messages and die,
@@ -45,7 +45,7 @@ type liver struct {
 func TestRandomLives(t *testing.T) {
 	n := *exploreLives
 	if n == 0 {
-		n = 300
+		n = 150
 	}
 	if *exploreSeed != 0 {
 		explore(t, *exploreSeed)
