@@ -102,6 +102,10 @@ func (l *memLink) settle() {
 				soonest(at)
 			} else {
 				other.heard = true
+				// Not before: a writer who cannot know of the end finds no room either.
+				for lane := range l.pipes[1-side] {
+					l.pipes[1-side][lane].drop()
+				}
 				l.wake()
 			}
 		}
@@ -171,9 +175,6 @@ func (l *memLink) closeSide(side int) {
 	l.sides[side].closed = true
 	l.sides[side].ended = l.arrival(side)
 	l.settle()
-	for lane := range l.pipes[1-side] {
-		l.pipes[1-side][lane].drop()
-	}
 	l.wake()
 	over := l.over()
 	l.mu.Unlock()

@@ -94,6 +94,46 @@ func TestPartitionMakesWritersWait(t *testing.T) {
 	})
 }
 
+func TestCloseAcrossAPartitionLetsNoWriterGoOn(t *testing.T) {
+	inNetwork(t, func(t *testing.T, n *Network, f fabric) {
+		d, a := f.pair(t)
+		n.Partition("a", "b")
+		written := 0
+		ended := make(chan error, 1)
+		go func() {
+			for {
+				if err := d.Write(Messages, make([]byte, 1000)); err != nil {
+					ended <- err
+					return
+				}
+				written += 1000
+			}
+		}()
+		synctest.Wait()
+		before := written
+		a.Close()
+		synctest.Wait()
+		if before == 0 || written != before || len(ended) != 0 {
+			t.Errorf("%d bytes written before the other side closed, %d after", before, written)
+		}
+		noticedWhenHealed(t, n, ended)
+	})
+}
+
+// noticedWhenHealed checks that the end of a connection is noticed once a and b
+// reach each other again.
+func noticedWhenHealed(t *testing.T, n *Network, ended <-chan error) {
+	t.Helper()
+	n.Heal("a", "b")
+	synctest.Wait()
+	if len(ended) != 1 {
+		t.Fatal("not noticed after it was healed")
+	}
+	if err := <-ended; !errors.Is(err, ErrClosed) {
+		t.Error(err)
+	}
+}
+
 func TestCloseIsNotNoticedAcrossAPartition(t *testing.T) {
 	inNetwork(t, func(t *testing.T, n *Network, f fabric) {
 		d, a := f.pair(t)
@@ -112,14 +152,7 @@ func TestCloseIsNotNoticedAcrossAPartition(t *testing.T) {
 		if len(ended) != 0 {
 			t.Fatalf("noticed: %v", <-ended)
 		}
-		n.Heal("a", "b")
-		synctest.Wait()
-		if len(ended) != 1 {
-			t.Fatal("not noticed after it was healed")
-		}
-		if err := <-ended; !errors.Is(err, ErrClosed) {
-			t.Error(err)
-		}
+		noticedWhenHealed(t, n, ended)
 		if err := a.Write(Control, []byte("?")); !errors.Is(err, ErrClosed) {
 			t.Errorf("writing to it: %v", err)
 		}
