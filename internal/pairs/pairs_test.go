@@ -85,6 +85,12 @@ func TestOrderedPairsKeepTheirOrderAndHearOfEveryLoss(t *testing.T) {
 		var wg sync.WaitGroup
 		wg.Go(func() {
 			r := rand.New(rand.NewPCG(s, 1))
+			// Whatever else happens, one link is lost with what was under way: by now
+			// there are links, and much is to be sent yet.
+			time.Sleep(50 * time.Millisecond)
+			c.Partition(0, 1)
+			time.Sleep(400 * time.Millisecond)
+			c.Heal(0, 1)
 			for ctx.Err() == nil {
 				i := r.IntN(4)
 				j := (i + 1 + r.IntN(3)) % 4
