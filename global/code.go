@@ -29,10 +29,14 @@ func (f runs) start(s *actor.System, ready <-chan struct{}, opts []actor.SpawnOp
 	return s.Spawn(func(p *actor.Process) error {
 		select {
 		case <-ready:
-			return f(p)
 		case <-p.Done():
-			return context.Cause(p)
+			select {
+			case <-ready: // it is a holder that has to hand over what it may have inherited
+			default:
+				return context.Cause(p)
+			}
 		}
+		return f(p)
 	}, opts...)
 }
 
