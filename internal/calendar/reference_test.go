@@ -122,8 +122,11 @@ func (ref reference) ticks(after, until time.Time) (ticks []time.Time) {
 	interval := ref.fields[2].set&(1<<24-1) == 1<<24-1
 	var highest time.Time
 	for t := after.Add(-30 * time.Hour); !t.After(after); t = t.Add(time.Minute) {
-		if r := ref.reading(t); r.After(highest) {
-			highest = r
+		// The last of each minute, and after itself: clocks change between minutes.
+		for _, t := range []time.Time{t.Add(-ref.step), t} {
+			if r := ref.reading(t); r.After(highest) {
+				highest = r
+			}
 		}
 	}
 	for t := after.Add(ref.step); !t.After(until); t = t.Add(ref.step) {
