@@ -30,13 +30,13 @@ func (f runs) start(s *actor.System, ready <-chan struct{}, opts []actor.SpawnOp
 		select {
 		case <-ready:
 		case <-p.Done():
-			select {
-			case <-ready: // it is a holder that has to hand over what it may have inherited
-			default:
-				return context.Cause(p)
-			}
 		}
-		return f(p)
+		select {
+		case <-ready: // also if it is to end: it has to hand over what it may have inherited
+			return f(p)
+		default:
+			return context.Cause(p)
+		}
 	}, opts...)
 }
 

@@ -45,7 +45,7 @@ func (h *host) handOver() {
 	h.paced = h.now()
 	all, fresh := 0, 0
 	for _, p := range h.holdings {
-		if h.handsOver(p) {
+		if h.follow(p) {
 			all++
 			if h.paced < p.handover.began+quick {
 				fresh++
@@ -72,8 +72,9 @@ func (m *handover) wakes(paced time.Duration) time.Duration {
 	return max(m.until, 0)
 }
 
-// handsOver says whether the part is on the way to another.
-func (h *host) handsOver(p *holding) bool {
+// follow lets a part's handover go on, as far as the part has come, and says whether it
+// is still on the way to another.
+func (h *host) follow(p *holding) bool {
 	m := p.handover
 	if m == nil {
 		return false
